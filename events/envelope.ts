@@ -1,0 +1,150 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { canonicalJson } from './canonicalJson.ts';
+import { catalogue, type ChanceryEvent } from './index.ts';
+
+/** Bounds of one entry: a znode must stay far below ZooKeeper's 1 MB packet, and small entries pipeline better (zookeeper.md 3). */
+export const entryLimits = { bytes: 256 * 1024, events: 500 } as const;
+/** The `previousHash` of the first entry. */
+export const genesisHash = '0'.repeat(64);
+
+const count = z.number().int().min(0);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Who did it, through what, and why. */
+const act = z.strictObject({
+  principal: z.string().min(1).max(256).describe('The authenticated caller, `User:alice`; `chancery` for what a node does by itself.'),
+  interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
+  command: z.string().min(1).max(64).describe('The command that was decided.'),
+  commandId: z.string().min(1).max(128).describe("The caller's idempotency key, else one made by the node that was asked."),
+  digest: z.string().regex(/^[0-9a-f]{32}$/).describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
+  node: z.string().min(1).max(64).describe('The node that was asked.'),
+  reason: z.string().max(1000).optional().describe("The operator's words."),
+});
+export type Act = Readonly<z.infer<typeof act>>;
+
+const recordedEvent = z.strictObject({
+  id: z.string().min(1).max(64),
+  type: z.string().min(1).max(128),
+  version: z.number().int().min(1),
+  data: z.unknown(),
+  act,
+});
+
+const header = z.strictObject({
+  v: z.literal(1),
+  codec: z.literal('json'),
+  epoch: count,
+  index: z.number().int().min(1),
+  firstPosition: z.number().int().min(1),
+  count: z.number().int().min(1).max(entryLimits.events),
+  at: count,
+  batchId: z.string().min(1).max(64),
+  previousHash: sha256,
+  events: z.array(recordedEvent).min(1).max(entryLimits.events),
+  hash: sha256,
+});
+
+/** An event as the log keeps it: the fact, its id, and the act that caused it. Its position is its entry's `firstPosition` plus its place. */
+export type LoggedEvent<E extends ChanceryEvent = ChanceryEvent> = E & { readonly id: string; readonly act: Act };
+
+/**
+ * One group-committed batch: all of it is in the log or nothing.
+ * `index` counts entries and positions count events, both from 1; `at` is epoch milliseconds and never goes back;
+ * `hash` is the SHA-256 of the entry's canonical JSON without `hash`, so each entry vouches for all before it.
+ */
+export interface Entry {
+  readonly v: 1;
+  readonly codec: 'json';
+  readonly epoch: number;
+  readonly index: number;
+  readonly firstPosition: number;
+  readonly count: number;
+  readonly at: number;
+  readonly batchId: string;
+  readonly previousHash: string;
+  readonly events: readonly LoggedEvent[];
+  readonly hash: string;
+}
+
+/** An entry ready for the log: `text` is its canonical JSON with the hash inside, the only form that is ever stored. */
+export interface EncodedEntry {
+  readonly entry: Entry;
+  readonly text: string;
+}
+
+/** An entry that this release cannot read or must not believe. `code` says which; the message names what and the remedy. */
+export class UnreadableEntry extends Error {
+  readonly code: 'MALFORMED' | 'BROKEN_CHAIN' | 'UNKNOWN_FORMAT' | 'UNKNOWN_EVENT' | 'UNKNOWN_VERSION';
+  constructor(code: UnreadableEntry['code'], message: string) {
+    super(message);
+    this.name = 'UnreadableEntry';
+    this.code = code;
+  }
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** Seals a batch. @throws TypeError when an event holds what JSON cannot. */
+export function encodeEntry(unsealed: Omit<Entry, 'hash' | 'v' | 'codec' | 'count'>): EncodedEntry {
+  const body = { ...unsealed, v: 1, codec: 'json', count: unsealed.events.length } as const;
+  const text = canonicalJson(body);
+  const hash = digestOf(text);
+  return { entry: { ...body, hash }, text: withHash(text, hash) };
+}
+
+// After `events` only fields of known shape follow, so the last occurrence is the entry's own and never one inside an event.
+const afterEvents = ',"index":';
+const withHash = (body: string, hash: string): string => {
+  const at = body.lastIndexOf(afterEvents);
+  return `${body.slice(0, at)},"hash":"${hash}"${body.slice(at)}`;
+};
+
+/**
+ * Reads an entry and checks it: form, hash, and every event's schema, upcast to the newest version.
+ * @throws UnreadableEntry
+ */
+export function decodeEntry(text: string): Entry {
+  if (text.length > entryLimits.bytes) throw new UnreadableEntry('MALFORMED', `an entry of ${text.length} characters is over the limit of ${entryLimits.bytes}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw new UnreadableEntry('MALFORMED', `an entry is not JSON: it begins ${JSON.stringify(text.slice(0, 40))}`);
+  }
+  refuseNewer(json);
+  const parsed = header.safeParse(json);
+  if (!parsed.success) throw new UnreadableEntry('MALFORMED', `an entry has a wrong form: ${z.prettifyError(parsed.error)}`);
+  const entry = parsed.data;
+  const at = text.lastIndexOf(',"hash":"');
+  if (digestOf(text.slice(0, at) + text.slice(at + 9 + 64 + 1)) !== entry.hash)
+    throw new UnreadableEntry('BROKEN_CHAIN', `entry ${entry.index} does not match its own hash: its bytes were changed after it was written`);
+  if (entry.count !== entry.events.length) throw new UnreadableEntry('MALFORMED', `entry ${entry.index} counts ${entry.count} events and holds ${entry.events.length}`);
+  return { ...entry, events: entry.events.map((event, i) => decodeEvent(event, entry.firstPosition + i)) };
+}
+
+/** The whole format first: its remedy (a newer release) differs from that of a damaged entry. */
+function refuseNewer(json: unknown): void {
+  const { v, codec } = (typeof json === 'object' && json !== null ? json : {}) as { v?: unknown; codec?: unknown };
+  if (typeof v === 'number' && v > 1)
+    throw new UnreadableEntry('UNKNOWN_FORMAT', `the log holds an entry of format ${v}, this release reads format 1: start a newer Chancery`);
+  if (typeof codec === 'string' && codec !== 'json')
+    throw new UnreadableEntry('UNKNOWN_FORMAT', `the log holds an entry in codec '${codec}', this release reads 'json': start a newer Chancery`);
+}
+
+function decodeEvent(stored: z.infer<typeof recordedEvent>, position: number): LoggedEvent {
+  const definition = catalogue.get(stored.type);
+  if (definition === undefined)
+    throw new UnreadableEntry('UNKNOWN_EVENT', `position ${position} holds an event '${stored.type}' that this release does not know: start a newer Chancery`);
+  if (stored.version > definition.version)
+    throw new UnreadableEntry(
+      'UNKNOWN_VERSION',
+      `position ${position} holds ${stored.type} version ${stored.version}, this release reads up to ${definition.version}: start a newer Chancery`,
+    );
+  let data = stored.data as Readonly<Record<string, unknown>>;
+  for (let version = stored.version; version < definition.version; version += 1) data = definition.upcast[version]?.(data) ?? data;
+  const parsed = definition.schema.safeParse(data);
+  if (!parsed.success)
+    throw new UnreadableEntry('MALFORMED', `position ${position} holds a ${stored.type} that its schema refuses: ${z.prettifyError(parsed.error)}`);
+  return { ...stored, version: definition.version, data: parsed.data } as LoggedEvent;
+}

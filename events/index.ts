@@ -1,0 +1,17 @@
+/** Every event type there is. A family adds its definitions here and nowhere else. */
+import { clusterConfigsChanged, type ConfigEvent } from './configs.ts';
+import { type CoordinatorEvent, coordinatorForgotten, coordinatorJoined, coordinatorLost } from './coordinators.ts';
+import type { EventDefinition } from './kit.ts';
+import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
+
+export type ChanceryEvent = LeadershipEvent | CoordinatorEvent | ConfigEvent;
+
+const definitions = [logCreated, leadershipTaken, coordinatorJoined, coordinatorLost, coordinatorForgotten, clusterConfigsChanged] as const;
+
+/** Definitions by type. The data of an event is known only together with its type, hence the widening. */
+export const catalogue: ReadonlyMap<string, EventDefinition<ChanceryEvent['type'], never>> = new Map(
+  definitions.map((definition) => [definition.type, definition as unknown as EventDefinition<ChanceryEvent['type'], never>]),
+);
+
+/** What an event is about, as `family/name`. */
+export const subjectsOf = (event: ChanceryEvent): readonly string[] => catalogue.get(event.type)?.subjects(event.data as never) ?? [];
