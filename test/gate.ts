@@ -1,0 +1,111 @@
+/**
+ * The checks behind `npm test`, `npm run check` and their relatives: the steps named as arguments, one after the other, all of
+ * them even when one fails. Steps: `static` (types, lint, dead code) and the projects of vitest.config.ts. Whatever else is
+ * given (a test file, `-t name`) goes to vitest. The last line counts: `N passed, N failed`; a run without tests is a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+interface Count {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+/** What vitest's JSON reporter writes, as far as it is read here. */
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly testResults: readonly { readonly status: string; readonly assertionResults: readonly { readonly status: string }[] }[];
+}
+
+const staticChecks = [
+  { what: 'types', command: ['tsc', '--noEmit', '-p', '.'] },
+  { what: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '--max-diagnostics=20'] },
+  { what: 'promises and lengths', command: ['oxlint', '--type-aware', '--deny-warnings'] },
+  { what: 'dead code', command: ['knip', '--no-progress', '--treat-config-hints-as-errors'] },
+] as const;
+
+/** Each check counts as one; its output is shown only when it fails. */
+function runStatic(): Count {
+  let failed = 0;
+  for (const { what, command } of staticChecks) {
+    const began = performance.now();
+    const [program, ...args] = command;
+    const { error, status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000, maxBuffer: 64 * 1024 * 1024 });
+    const passed = status === 0;
+    if (!passed) {
+      failed += 1;
+      console.log(`${stdout}${stderr}${error?.message ?? ''}`);
+    }
+    console.log(`${passed ? '✓' : '✗'} ${what} (${command.join(' ')}) ${Math.round(performance.now() - began)} ms`);
+  }
+  return { passed: staticChecks.length - failed, failed, skipped: 0 };
+}
+
+function runVitest(projects: readonly string[], more: readonly string[]): Count {
+  const folder = mkdtempSync(join(tmpdir(), 'chancery-gate-'));
+  const file = join(folder, 'report.json');
+  try {
+    const args = [
+      'run',
+      ...projects.map((name) => `--project=${name}`),
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+      ...more,
+    ];
+    const { status } = spawnSync('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
+    return countOf(JSON.parse(readFileSync(file, 'utf8')) as Report, status === 0);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The cluster tests run Debian's ZooKeeper. Where it is missing and may be installed, it is; elsewhere the tests themselves fail. */
+function ensureZooKeeper(): void {
+  const hasJava = spawnSync('java', ['-version']).status === 0;
+  if (hasJava && existsSync('/usr/share/java/zookeeper.jar')) return;
+  const packages = ['libzookeeper-java', 'libslf4j-java', ...(hasJava ? [] : ['default-jre-headless'])];
+  const commands = ['apt-get update -qq', `apt-get install -y -qq --no-install-recommends ${packages.join(' ')}`];
+  const mayInstall = process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
+  console.log(`ZooKeeper is missing, ${mayInstall ? 'installing it' : 'install it as root'}: ${commands.join(' && ')}`);
+  if (!mayInstall) return;
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  spawnSync('sh', ['-c', commands.join(' && ')], { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 });
+}
+
+/** A file that could not be loaded, an error outside of any test and a run that found nothing hold no failed test, yet each is a failure. */
+function countOf(report: Report, succeeded: boolean): Count {
+  const unloaded = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  );
+  const counted = report.numFailedTests + unloaded.length;
+  const ranNone = report.numPassedTests + counted + report.numPendingTests === 0;
+  return {
+    passed: report.numPassedTests,
+    failed: counted === 0 && (!succeeded || ranNone) ? 1 : counted,
+    skipped: report.numPendingTests,
+  };
+}
+
+const known = ['unit', 'cluster', 'compose'];
+const steps = process.argv.slice(2);
+const projects = steps.filter((step) => known.includes(step));
+const counts: Count[] = [];
+if (steps.includes('static')) counts.push(runStatic());
+if (projects.length > 0)
+  counts.push(
+    runVitest(
+      projects,
+      steps.filter((step) => step !== 'static' && !known.includes(step)),
+    ),
+  );
+
+const sum = (of: (count: Count) => number): number => counts.reduce((total, count) => total + of(count), 0);
+const [passed, failed, skipped] = [sum((c) => c.passed), sum((c) => c.failed), sum((c) => c.skipped)];
+console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = failed > 0 || passed + skipped === 0 ? 1 : 0;

@@ -1,0 +1,46 @@
+import { defineConfig } from 'vitest/config';
+
+const minutes = 60_000;
+/** Tests that need a real ZooKeeper or processes of their own: `npm run check:cluster`. */
+const cluster = ['test/zookeeper/**/*.test.ts', 'test/cluster/**/*.test.ts', 'test/contract/zookeeper*.test.ts'];
+/** Tests that need a Docker engine: `npm run test:compose`. */
+const compose = ['test/compose/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      // Projects of one group run side by side, groups one after the other.
+      {
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...cluster, ...compose],
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: cluster,
+          testTimeout: 3 * minutes,
+          hookTimeout: 2 * minutes,
+          maxWorkers: 1, // Each file starts processes of its own; two at once would measure each other.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'compose',
+          include: compose,
+          testTimeout: 5 * minutes,
+          hookTimeout: 15 * minutes,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+});
