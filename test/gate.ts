@@ -95,15 +95,11 @@ function countOf(report: Report, succeeded: boolean): Count {
 const known = ['unit', 'cluster', 'compose'];
 const steps = process.argv.slice(2);
 const projects = steps.filter((step) => known.includes(step));
+const forVitest = steps.filter((step) => step !== 'static' && !known.includes(step));
 const counts: Count[] = [];
 if (steps.includes('static')) counts.push(runStatic());
-if (projects.length > 0)
-  counts.push(
-    runVitest(
-      projects,
-      steps.filter((step) => step !== 'static' && !known.includes(step)),
-    ),
-  );
+if (projects.includes('cluster')) ensureZooKeeper();
+if (projects.length > 0) counts.push(runVitest(projects, forVitest));
 
 const sum = (of: (count: Count) => number): number => counts.reduce((total, count) => total + of(count), 0);
 const [passed, failed, skipped] = [sum((c) => c.passed), sum((c) => c.failed), sum((c) => c.skipped)];
