@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from './canonicalJson.ts';
-import { catalogue, type ChanceryEvent } from './index.ts';
+import { type ChanceryEvent, catalogue } from './index.ts';
 
 /** Bounds of one entry: a znode must stay far below ZooKeeper's 1 MB packet, and small entries pipeline better (zookeeper.md 3). */
 export const entryLimits = { bytes: 256 * 1024, events: 500 } as const;
@@ -17,7 +17,10 @@ const act = z.strictObject({
   interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
   command: z.string().min(1).max(64).describe('The command that was decided.'),
   commandId: z.string().min(1).max(128).describe("The caller's idempotency key, else one made by the node that was asked."),
-  digest: z.string().regex(/^[0-9a-f]{32}$/).describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
+  digest: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
   node: z.string().min(1).max(64).describe('The node that was asked.'),
   reason: z.string().max(1000).optional().describe("The operator's words."),
 });
@@ -85,27 +88,30 @@ export class UnreadableEntry extends Error {
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/** Seals a batch. @throws TypeError when an event holds what JSON cannot. */
-export function encodeEntry(unsealed: Omit<Entry, 'hash' | 'v' | 'codec' | 'count'>): EncodedEntry {
-  const body = { ...unsealed, v: 1, codec: 'json', count: unsealed.events.length } as const;
-  const text = canonicalJson(body);
-  const hash = digestOf(text);
-  return { entry: { ...body, hash }, text: withHash(text, hash) };
+/**
+ * Seals a batch. The text is assembled, keys ascending, from the events' texts: a leader has made those already, to know their size.
+ * @throws TypeError when an event holds what JSON cannot.
+ */
+export function encodeEntry(
+  unsealed: Omit<Entry, 'hash' | 'v' | 'codec' | 'count'>,
+  eventTexts: readonly string[] = unsealed.events.map(canonicalJson),
+): EncodedEntry {
+  const { at, batchId, epoch, events, firstPosition, index, previousHash } = unsealed;
+  const count = events.length;
+  const before = `{"at":${at},"batchId":${JSON.stringify(batchId)},"codec":"json","count":${count},"epoch":${epoch},"events":[${eventTexts.join(',')}],"firstPosition":${firstPosition}`;
+  const after = `,"index":${index},"previousHash":"${previousHash}","v":1}`;
+  const hash = digestOf(before + after);
+  const entry: Entry = { v: 1, codec: 'json', epoch, index, firstPosition, count, at, batchId, previousHash, events, hash };
+  return { entry, text: `${before},"hash":"${hash}"${after}` };
 }
-
-// After `events` only fields of known shape follow, so the last occurrence is the entry's own and never one inside an event.
-const afterEvents = ',"index":';
-const withHash = (body: string, hash: string): string => {
-  const at = body.lastIndexOf(afterEvents);
-  return `${body.slice(0, at)},"hash":"${hash}"${body.slice(at)}`;
-};
 
 /**
  * Reads an entry and checks it: form, hash, and every event's schema, upcast to the newest version.
  * @throws UnreadableEntry
  */
 export function decodeEntry(text: string): Entry {
-  if (text.length > entryLimits.bytes) throw new UnreadableEntry('MALFORMED', `an entry of ${text.length} characters is over the limit of ${entryLimits.bytes}`);
+  if (text.length > entryLimits.bytes)
+    throw new UnreadableEntry('MALFORMED', `an entry of ${text.length} characters is over the limit of ${entryLimits.bytes}`);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -116,10 +122,15 @@ export function decodeEntry(text: string): Entry {
   const parsed = header.safeParse(json);
   if (!parsed.success) throw new UnreadableEntry('MALFORMED', `an entry has a wrong form: ${z.prettifyError(parsed.error)}`);
   const entry = parsed.data;
+  // Behind the events only fields of known shape follow, so the last occurrence is the entry's own and never one inside an event.
   const at = text.lastIndexOf(',"hash":"');
   if (digestOf(text.slice(0, at) + text.slice(at + 9 + 64 + 1)) !== entry.hash)
-    throw new UnreadableEntry('BROKEN_CHAIN', `entry ${entry.index} does not match its own hash: its bytes were changed after it was written`);
-  if (entry.count !== entry.events.length) throw new UnreadableEntry('MALFORMED', `entry ${entry.index} counts ${entry.count} events and holds ${entry.events.length}`);
+    throw new UnreadableEntry(
+      'BROKEN_CHAIN',
+      `entry ${entry.index} does not match its own hash: its bytes were changed after it was written`,
+    );
+  if (entry.count !== entry.events.length)
+    throw new UnreadableEntry('MALFORMED', `entry ${entry.index} counts ${entry.count} events and holds ${entry.events.length}`);
   return { ...entry, events: entry.events.map((event, i) => decodeEvent(event, entry.firstPosition + i)) };
 }
 
@@ -127,15 +138,24 @@ export function decodeEntry(text: string): Entry {
 function refuseNewer(json: unknown): void {
   const { v, codec } = (typeof json === 'object' && json !== null ? json : {}) as { v?: unknown; codec?: unknown };
   if (typeof v === 'number' && v > 1)
-    throw new UnreadableEntry('UNKNOWN_FORMAT', `the log holds an entry of format ${v}, this release reads format 1: start a newer Chancery`);
+    throw new UnreadableEntry(
+      'UNKNOWN_FORMAT',
+      `the log holds an entry of format ${v}, this release reads format 1: start a newer Chancery`,
+    );
   if (typeof codec === 'string' && codec !== 'json')
-    throw new UnreadableEntry('UNKNOWN_FORMAT', `the log holds an entry in codec '${codec}', this release reads 'json': start a newer Chancery`);
+    throw new UnreadableEntry(
+      'UNKNOWN_FORMAT',
+      `the log holds an entry in codec '${codec}', this release reads 'json': start a newer Chancery`,
+    );
 }
 
 function decodeEvent(stored: z.infer<typeof recordedEvent>, position: number): LoggedEvent {
   const definition = catalogue.get(stored.type);
   if (definition === undefined)
-    throw new UnreadableEntry('UNKNOWN_EVENT', `position ${position} holds an event '${stored.type}' that this release does not know: start a newer Chancery`);
+    throw new UnreadableEntry(
+      'UNKNOWN_EVENT',
+      `position ${position} holds an event '${stored.type}' that this release does not know: start a newer Chancery`,
+    );
   if (stored.version > definition.version)
     throw new UnreadableEntry(
       'UNKNOWN_VERSION',
@@ -145,6 +165,9 @@ function decodeEvent(stored: z.infer<typeof recordedEvent>, position: number): L
   for (let version = stored.version; version < definition.version; version += 1) data = definition.upcast[version]?.(data) ?? data;
   const parsed = definition.schema.safeParse(data);
   if (!parsed.success)
-    throw new UnreadableEntry('MALFORMED', `position ${position} holds a ${stored.type} that its schema refuses: ${z.prettifyError(parsed.error)}`);
+    throw new UnreadableEntry(
+      'MALFORMED',
+      `position ${position} holds a ${stored.type} that its schema refuses: ${z.prettifyError(parsed.error)}`,
+    );
   return { ...stored, version: definition.version, data: parsed.data } as LoggedEvent;
 }

@@ -1,0 +1,77 @@
+import { defineProjection, type Writable } from './kit.ts';
+import { Table } from './table.ts';
+
+/** A command that becomes due: what the leader submits, once, when its clock reaches `dueAt` (epoch milliseconds). */
+export interface Deadline {
+  readonly dueAt: number;
+  readonly command: DueCommand;
+}
+/** Commands that time may give. Each decider looks again whether there is still something to do. */
+export type DueCommand = { readonly name: 'forgetCoordinator'; readonly nodeId: string };
+
+/**
+ * Deadlines by subject, and an agenda that finds the earliest without a scan: subjects lie under their second, seconds under
+ * their hour (at most 3,600 in one), and hours are few.
+ */
+export interface Deadlines {
+  readonly bySubject: Table<Deadline>;
+  readonly hours: Readonly<Record<number, Readonly<Record<number, Table<true>>>>>;
+}
+const hourMs = 3_600_000;
+const hourOf = (dueAt: number): number => Math.floor(dueAt / hourMs);
+const secondOf = (dueAt: number): number => Math.floor((dueAt % hourMs) / 1000);
+
+export const deadlines = defineProjection<Deadlines>({
+  name: 'deadlines',
+  version: 1,
+  initial: () => ({ bySubject: Table.empty(), hours: {} }),
+  on: {
+    CoordinatorLost: (state, { event: { data }, at }) => {
+      set(state, `coordinator/${data.nodeId}`, {
+        dueAt: at + data.forgetAfterMs,
+        command: { name: 'forgetCoordinator', nodeId: data.nodeId },
+      });
+    },
+    CoordinatorJoined: (state, { event: { data } }) => clear(state, `coordinator/${data.nodeId}`),
+    CoordinatorForgotten: (state, { event: { data } }) => clear(state, `coordinator/${data.nodeId}`),
+  },
+});
+
+function set(state: Writable<Deadlines>, subject: string, deadline: Deadline): void {
+  clear(state, subject);
+  state.bySubject = state.bySubject.set(subject, deadline);
+  const hour = hourOf(deadline.dueAt);
+  const second = secondOf(deadline.dueAt);
+  state.hours[hour] ??= {};
+  const seconds = state.hours[hour] ?? {};
+  seconds[second] = (seconds[second] ?? Table.empty<true>()).set(subject, true);
+}
+
+function clear(state: Writable<Deadlines>, subject: string): void {
+  const present = state.bySubject.get(subject);
+  if (present === undefined) return;
+  state.bySubject = state.bySubject.delete(subject);
+  const seconds = state.hours[hourOf(present.dueAt)] ?? {};
+  const second = secondOf(present.dueAt);
+  const rest = seconds[second]?.delete(subject);
+  if (rest !== undefined && rest.size > 0) seconds[second] = rest;
+  else delete seconds[second];
+  if (Object.keys(seconds).length === 0) delete state.hours[hourOf(present.dueAt)];
+}
+
+const least = (record: object): number | undefined => {
+  const keys = Object.keys(record);
+  return keys.length === 0 ? undefined : keys.reduce((min, key) => Math.min(min, Number(key)), Number.POSITIVE_INFINITY);
+};
+
+/** The subjects due within the earliest second that holds any, with their deadlines; empty when nothing is pending. */
+export function earliest(state: Deadlines): readonly { readonly subject: string; readonly deadline: Deadline }[] {
+  const hour = least(state.hours);
+  const seconds = hour === undefined ? {} : (state.hours[hour] ?? {});
+  const second = least(seconds);
+  const subjects = second === undefined ? undefined : seconds[second];
+  return (subjects?.keys() ?? []).flatMap((subject) => {
+    const deadline = state.bySubject.get(subject);
+    return deadline === undefined ? [] : [{ subject, deadline }];
+  });
+}

@@ -1,0 +1,198 @@
+import { hash } from 'node:crypto';
+import { canonicalJson } from '../events/canonicalJson.ts';
+
+/** A node of the tree. `owner` is the batch that made it, see `unseal`. */
+interface Node<T> {
+  owner: object | undefined;
+  readonly items: T[];
+}
+/** 32 places. */
+type Level<T> = Node<T | undefined>;
+/** Rows, flat: key, value, key, value, … */
+type Bucket<V> = Node<string | V>;
+type Lower<V> = Level<Bucket<V>>;
+type Upper<V> = Level<Lower<V>>;
+type Root<V> = Level<Upper<V>>;
+
+/** Whoever folds a batch owns the nodes made for it and may write into them again; everybody else's nodes are copied first. */
+let owner: object | undefined;
+
+/** Begins a batch: from here to `seal`, tables reuse the nodes they have copied. Synchronous code only. */
+export function unseal(): void {
+  owner = {};
+}
+/** Ends a batch: no node is ever written again. */
+export function seal(): void {
+  owner = undefined;
+}
+
+/** FNV-1a over the key's code units, folded to 15 bits: three levels of 32. */
+function slotOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 15) ^ (hash >>> 30)) & 0x7fff;
+}
+
+/** The same node when this batch made it, else a copy that this batch owns. */
+const writable = <T>(node: Node<T>): Node<T> => (owner !== undefined && node.owner === owner ? node : { owner, items: node.items.slice() });
+
+const level = <T>(): Level<T> => ({ owner, items: new Array<T | undefined>(32).fill(undefined) });
+
+/**
+ * A persistent map from text to values for collections that may pass 1,000 keys: a change copies three arrays of 32 and one
+ * bucket, however many rows there are, and within a batch nothing twice. A draft would copy the whole collection each time.
+ * Where a row lies depends on its key alone, so equal contents have equal hashes. Values must not be changed once they are in.
+ */
+export class Table<V> {
+  readonly size: number;
+  readonly #root: Root<V>;
+
+  private constructor(root: Root<V>, size: number) {
+    this.#root = root;
+    this.size = size;
+  }
+
+  static empty<V>(): Table<V> {
+    return new Table<V>(level(), 0);
+  }
+
+  get(key: string): V | undefined {
+    const slot = slotOf(key);
+    const rows = this.#root.items[slot >> 10]?.items[(slot >> 5) & 31]?.items[slot & 31]?.items;
+    if (rows === undefined) return undefined;
+    for (let i = 0; i < rows.length; i += 2) if (rows[i] === key) return rows[i + 1] as V;
+    return undefined;
+  }
+
+  has(key: string): boolean {
+    return this.get(key) !== undefined;
+  }
+
+  /** The table with this row; the old one stays as it was. */
+  set(key: string, value: V): Table<V> {
+    return this.update(key, () => value);
+  }
+
+  /** `set` with a value made from the present one. */
+  update(key: string, next: (present: V | undefined) => V): Table<V> {
+    const slot = slotOf(key);
+    const root = writable(this.#root);
+    const rows = bucketAt(root, slot).items;
+    let at = 0;
+    while (at < rows.length && rows[at] !== key) at += 2;
+    const isNew = at === rows.length;
+    if (isNew) rows.push(key, next(undefined));
+    else rows[at + 1] = next(rows[at + 1] as V);
+    return new Table(root, isNew ? this.size + 1 : this.size);
+  }
+
+  /** The table without this row; the same table when there is none. */
+  delete(key: string): Table<V> {
+    if (!this.has(key)) return this;
+    const slot = slotOf(key);
+    const root = writable(this.#root);
+    const rows = bucketAt(root, slot).items;
+    rows.splice(rows.indexOf(key), 2);
+    if (rows.length === 0) prune(root, slot);
+    return new Table(root, this.size - 1);
+  }
+
+  /** Every row, in no order that means anything: sort what a person or a plan sees. */
+  *rows(): Generator<readonly [key: string, value: V]> {
+    for (const upper of this.#root.items)
+      for (const lower of upper?.items ?? []) for (const bucket of lower?.items ?? []) yield* rowsOf(bucket);
+  }
+
+  /** Keys ascending by code units. */
+  keys(): readonly string[] {
+    return [...this.rows()].map(([key]) => key).sort();
+  }
+
+  /** What differs from an older table, found without looking at nodes both share. */
+  *changesSince(older: Table<V>): Generator<TableChange<V>> {
+    for (const [from, to] of differing(older.#root, this.#root))
+      for (const [lowerFrom, lowerTo] of differing(from, to))
+        for (const [bucketFrom, bucketTo] of differing(lowerFrom, lowerTo)) yield* differingRows(bucketFrom, bucketTo);
+  }
+
+  /** SHA-256 over the rows, base64. Nodes that did not change since the last call are not hashed again. */
+  hash(): string {
+    return hashOf(this.#root, (upper) => hashOf(upper, (lower) => hashOf(lower, hashOfBucket)));
+  }
+}
+
+export interface TableChange<V> {
+  readonly key: string;
+  readonly before: V | undefined;
+  readonly after: V | undefined;
+}
+
+/** The bucket of a slot, it and the levels above ready to be written; `root` is writable already. */
+function bucketAt<V>(root: Root<V>, slot: number): Bucket<V> {
+  const upper = place(root, slot >> 10, level<Lower<V>>);
+  const lower = place(upper, (slot >> 5) & 31, level<Bucket<V>>);
+  return place(lower, slot & 31, (): Bucket<V> => ({ owner, items: [] }));
+}
+
+function place<N extends Node<unknown>>(parent: Level<N>, at: number, make: () => N): N {
+  const present = parent.items[at];
+  const node = present === undefined ? make() : (writable(present) as N);
+  if (node !== present) parent.items[at] = node;
+  return node;
+}
+
+/** Takes an emptied bucket and the levels it leaves empty away, so that equal contents have equal hashes. */
+function prune<V>(root: Root<V>, slot: number): void {
+  const upper = root.items[slot >> 10];
+  const lower = upper?.items[(slot >> 5) & 31];
+  if (upper === undefined || lower === undefined) return;
+  lower.items[slot & 31] = undefined;
+  if (lower.items.every(isAbsent)) upper.items[(slot >> 5) & 31] = undefined;
+  if (upper.items.every(isAbsent)) root.items[slot >> 10] = undefined;
+}
+
+const isAbsent = (node: unknown): boolean => node === undefined;
+
+function* differing<T>(before: Level<T> | undefined, after: Level<T> | undefined): Generator<[T | undefined, T | undefined]> {
+  if (before === after) return;
+  for (let i = 0; i < 32; i += 1) if (before?.items[i] !== after?.items[i]) yield [before?.items[i], after?.items[i]];
+}
+
+function* differingRows<V>(before: Bucket<V> | undefined, after: Bucket<V> | undefined): Generator<TableChange<V>> {
+  const old = new Map(rowsOf(before));
+  for (const [key, value] of rowsOf(after)) {
+    if (old.get(key) !== value) yield { key, before: old.get(key), after: value };
+    old.delete(key);
+  }
+  for (const [key, value] of old) yield { key, before: value, after: undefined };
+}
+
+function* rowsOf<V>(bucket: Bucket<V> | undefined): Generator<readonly [string, V]> {
+  const rows = bucket?.items ?? [];
+  for (let i = 0; i < rows.length; i += 2) yield [rows[i] as string, rows[i + 1] as V];
+}
+
+const hashes = new WeakMap<object, string>();
+
+function hashOf<T>(node: Level<T>, hashOfPart: (part: T) => string): string {
+  const known = hashes.get(node);
+  if (known !== undefined) return known;
+  let text = '';
+  for (const [i, part] of node.items.entries()) if (part !== undefined) text += `${i}:${hashOfPart(part)};`;
+  return remembered(node, digestOf(text));
+}
+
+function hashOfBucket<V>(bucket: Bucket<V>): string {
+  const known = hashes.get(bucket);
+  if (known !== undefined) return known;
+  const rows = [...rowsOf(bucket)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return remembered(bucket, digestOf(canonicalJson(rows)));
+}
+
+const digestOf = (text: string): string => hash('sha256', text, 'base64');
+
+/** Within a batch a node may still change: its hash is not kept. */
+function remembered(node: object, digest: string): string {
+  if (owner === undefined) hashes.set(node, digest);
+  return digest;
+}

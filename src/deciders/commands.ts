@@ -1,0 +1,31 @@
+/** Every command there is. A family adds its definitions here and nowhere else. */
+import type { z } from 'zod';
+import type { ChanceryEvent } from '../../events/index.ts';
+import type { State } from '../../projections/state.ts';
+import type { Decision } from '../rejection.ts';
+import { alterClusterConfigs } from './configs.ts';
+import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinators.ts';
+import type { CommandDefinition, Context } from './kit.ts';
+import { takeLeadership } from './leadership.ts';
+
+const definitions = { alterClusterConfigs, joinCoordinator, loseCoordinator, forgetCoordinator, takeLeadership } as const;
+
+type Definitions = typeof definitions;
+/** A request to change something: its name and, beside it, its fields. */
+export type Command = { [N in keyof Definitions]: { readonly name: N } & z.infer<Definitions[N]['input']> }[keyof Definitions];
+
+export const commandNames = Object.keys(definitions) as readonly Command['name'][];
+
+/** Checks a command that came over a wire. @returns the command, or what is wrong with it in zod's words. */
+export function parseCommand(value: unknown): { readonly command: Command } | { readonly error: z.ZodError | string } {
+  const { name, ...input } = (typeof value === 'object' && value !== null ? value : {}) as { name?: unknown };
+  if (typeof name !== 'string' || !Object.hasOwn(definitions, name)) return { error: `there is no command '${String(name)}'` };
+  const parsed = definitions[name as Command['name']].input.safeParse(input);
+  return parsed.success ? { command: { name, ...parsed.data } as Command } : { error: parsed.error };
+}
+
+/** What a command does to a state: pure, and the state stays as it is. */
+export function decide(state: State, { name, ...input }: Command, context: Context): Decision<ChanceryEvent> {
+  const definition = definitions[name] as unknown as CommandDefinition<string, unknown>;
+  return definition.decide(state, input, context);
+}

@@ -1,0 +1,89 @@
+import type { Member } from '../ports/membership.ts';
+import type { Reply, Request } from './submission.ts';
+
+/** A request between nodes: the time left instead of a deadline, since clocks differ. */
+export interface ForwardedRequest extends Omit<Request, 'deadline'> {
+  readonly timeLeftMs: number;
+}
+
+/** How a node reaches another one. Its implementation is HTTP on the operator port. */
+export interface Peers {
+  /**
+   * Hands requests to the node that leads.
+   * @returns one reply per request, in order.
+   * @throws PeerUnreachable when nothing was sent; any other error when it may have been.
+   */
+  submit(leader: Member, requests: readonly ForwardedRequest[]): Promise<readonly Reply[]>;
+}
+
+/** No connection could be made: what was to be sent was not. */
+export class PeerUnreachable extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'PeerUnreachable';
+  }
+}
+
+export const forwardingLimits = { requestsPerCall: 200, callsInFlight: 8, queued: 1000 } as const;
+
+/** Carries requests to the leader, several in one call: they collect while `callsInFlight` calls are under way. */
+export class Forwarder {
+  readonly #peers: Peers;
+  readonly #now: () => number;
+  readonly #queue: { readonly leader: Member; readonly request: Request; readonly answer: (reply: Reply) => void }[] = [];
+  #calls = 0;
+  #isScheduled = false;
+
+  constructor(peers: Peers, now: () => number) {
+    this.#peers = peers;
+    this.#now = now;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** @returns the leader's reply, or `retry` when it could not be had. Never rejects. */
+  submit(leader: Member, request: Request): Promise<Reply> {
+    return new Promise((answer) => {
+      this.#queue.push({ leader, request, answer });
+      if (this.#isScheduled) return;
+      this.#isScheduled = true;
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#pump();
+      });
+    });
+  }
+
+  #pump(): void {
+    while (this.#calls < forwardingLimits.callsInFlight) {
+      const first = this.#queue[0];
+      if (first === undefined) return;
+      let length = 1;
+      while (length < forwardingLimits.requestsPerCall && this.#queue[length]?.leader.operatorUrl === first.leader.operatorUrl) length += 1;
+      void this.#call(first.leader, this.#queue.splice(0, length));
+    }
+  }
+
+  async #call(leader: Member, waiting: readonly { readonly request: Request; readonly answer: (reply: Reply) => void }[]): Promise<void> {
+    this.#calls += 1;
+    try {
+      const now = this.#now();
+      const requests = waiting.map(({ request: { command, act, deadline } }) => ({
+        command,
+        act,
+        timeLeftMs: Math.max(1, deadline - now),
+      }));
+      const replies = await this.#peers.submit(leader, requests);
+      for (const [i, { answer }] of waiting.entries())
+        answer(replies[i] ?? { kind: 'retry', mayHaveHappened: true, detail: `node ${leader.nodeId} answered too few requests` });
+    } catch (error) {
+      const detail = `node ${leader.nodeId} did not answer: ${error instanceof Error ? error.message : String(error)}`;
+      for (const { answer } of waiting) answer({ kind: 'retry', mayHaveHappened: !(error instanceof PeerUnreachable), detail });
+    } finally {
+      this.#calls -= 1;
+      this.#pump();
+    }
+  }
+}

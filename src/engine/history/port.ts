@@ -1,0 +1,93 @@
+import type { Act } from '../../../events/envelope.ts';
+
+/** A moment of the log: a position, or epoch milliseconds (then the last event at or before it); absent means now. */
+export type Moment = { readonly position: number } | { readonly at: number };
+
+/** Which events; all parts must hold. Positions and times are inclusive. */
+export interface EventQuery {
+  readonly fromPosition?: number;
+  readonly toPosition?: number;
+  /** Epoch milliseconds. */
+  readonly since?: number;
+  readonly until?: number;
+  readonly types?: readonly string[];
+  /** `config/datalake.format`, or a family with a star: `config/*`. */
+  readonly subject?: string;
+  readonly principal?: string;
+  readonly order?: 'ascending' | 'descending';
+  /** 1 to 1,000. */
+  readonly limit: number;
+}
+
+/** An event as histories show it: secrets are the word `sealed`. */
+export interface HistoryEvent {
+  readonly position: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly epoch: number;
+  readonly id: string;
+  readonly type: string;
+  readonly version: number;
+  readonly subjects: readonly string[];
+  readonly data: unknown;
+  readonly act: Act;
+  /** What happened, in the operator's words: `set datalake.format   unset → paimon`. */
+  readonly words: string;
+}
+
+export interface EventPage {
+  readonly events: readonly HistoryEvent[];
+  /** Give it as `fromPosition` (ascending) or `toPosition` (descending) for the next page; absent when there is none yet. */
+  readonly next?: number;
+}
+
+export interface StateThen {
+  readonly position: number;
+  readonly at: number;
+  /** Tables as plain objects, secrets as the word `sealed`. */
+  readonly state: unknown;
+}
+
+/** The rows of a SELECT. Cells are JSON values; whole numbers beyond 2^53 and timestamps are texts. */
+export interface SelectResult {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  readonly truncated: boolean;
+}
+
+/**
+ * Questions about the past and across tables, answered by a process of their own with its own fold of the log, so that neither a
+ * long replay nor a heavy query delays the node. Every answer is at or after `atLeast`, a position this node has folded.
+ */
+export interface History {
+  /** @throws HistoryRefused */
+  events(query: EventQuery): Promise<EventPage>;
+  /** @throws HistoryRefused for a position beyond the head */
+  stateAt(moment: Moment): Promise<StateThen>;
+  /** One SELECT over `sys` tables. `live` holds the rows of tables that are not in the log. @throws HistoryRefused */
+  select(sql: string, options: SelectOptions): Promise<SelectResult>;
+  close(): Promise<void>;
+}
+export interface SelectOptions {
+  readonly maxRows: number;
+  readonly timeoutMs: number;
+  /** IANA name for rendering timestamps; default UTC. */
+  readonly timeZone?: string;
+  /** Soft state by table name, as rows by column name: `coordinators` gets each member's folded position from here. */
+  readonly live: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
+}
+
+/** An expected "no" of the history: `code` as in the rejection catalogue or one of the SQL codes, with what to do. */
+export class HistoryRefused extends Error {
+  readonly code: string;
+  readonly remedy: string;
+  /** For SQL: where in the text, 0-based code unit. */
+  readonly offset: number | undefined;
+  constructor(code: string, message: string, remedy: string, offset?: number) {
+    super(message);
+    this.name = 'HistoryRefused';
+    this.code = code;
+    this.remedy = remedy;
+    this.offset = offset;
+  }
+}

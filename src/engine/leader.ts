@@ -1,0 +1,258 @@
+import { nanoid } from 'nanoid';
+import { canonicalJson } from '../../events/canonicalJson.ts';
+import { encodeEntry, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
+import type { ChanceryEvent } from '../../events/index.ts';
+import { commandOf } from '../../projections/commands.ts';
+import type { Writable } from '../../projections/kit.ts';
+import { draftState, finishEntry, finishState, foldEvent, type State } from '../../projections/state.ts';
+import { decide } from '../deciders/commands.ts';
+import type { AppendOutcome, EventLog } from '../log/port.ts';
+import type { Clock } from '../ports/clock.ts';
+import { type Rejection, rejection } from '../rejection.ts';
+import type { Replica, Speculation } from './replica.ts';
+import type { Outcome, Reply, Request } from './submission.ts';
+
+/** A request waiting for its answer. */
+interface Waiting {
+  readonly request: Request;
+  readonly answer: (reply: Reply) => void;
+}
+interface Answered {
+  readonly waiting: Waiting;
+  readonly outcome: Outcome;
+}
+/** What was decided together: at most one entry, and the answers that hold once it and all before it are in the log. */
+interface Batch {
+  readonly speculation: Speculation;
+  readonly answers: Answered[];
+}
+
+/** Bounds of the leader's queue and of an entry. Entries of 16-64 KB pipeline best (zookeeper.md 3). */
+export const leaderLimits = { queued: 1000, batchBytes: 64 * 1024, eventBytes: 200 * 1024 } as const;
+
+/**
+ * One leadership of one epoch: decides, folds on a speculative state, then appends. Up to `log.pipelineDepth` entries are in
+ * flight; while fewer are, what waits is flushed at once, otherwise it is collected, so that batches grow with the load.
+ *
+ * No answer leaves before everything it rests on is in the log: a refusal, too, may rest on an entry still in flight.
+ * When an append fails in any way the leadership is over (`onOver`): what is not settled is answered `retry`, and whoever leads
+ * next finds by the idempotency keys what had happened. That keeps a single way for conflicts, fencing and lost replies.
+ */
+export class Leader {
+  readonly epoch: number;
+  readonly #log: EventLog;
+  readonly #replica: Replica;
+  readonly #clock: Clock;
+  readonly #onOver: (reason: string) => void;
+  readonly #queue: Waiting[] = [];
+  readonly #inFlight: Batch[] = [];
+  #speculative: State;
+  #over: string | undefined;
+  #isPumping = false;
+  #idle: (() => void)[] = [];
+  /** For metrics: calls back with each entry in the log, its number of events and bytes, and the milliseconds the append took. */
+  onAppended: (events: number, bytes: number, ms: number) => void = () => {};
+
+  constructor(parts: {
+    readonly epoch: number;
+    readonly log: EventLog;
+    readonly replica: Replica;
+    readonly clock: Clock;
+    readonly onOver: (reason: string) => void;
+  }) {
+    this.epoch = parts.epoch;
+    this.#log = parts.log;
+    this.#replica = parts.replica;
+    this.#clock = parts.clock;
+    this.#onOver = parts.onOver;
+    this.#speculative = parts.replica.state;
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Decides a request in its turn. @returns the answer; `BUSY` at once when the queue is full. Never rejects. */
+  submit(request: Request): Promise<Reply> {
+    if (this.#over !== undefined) return Promise.resolve({ kind: 'retry', mayHaveHappened: false, detail: this.#over });
+    if (this.#queue.length >= leaderLimits.queued) {
+      const detail = `${leaderLimits.queued} requests are waiting for the leader already`;
+      return Promise.resolve({ kind: 'rejected', rejection: rejection('BUSY', '', detail) });
+    }
+    return new Promise((answer) => {
+      this.#queue.push({ request, answer });
+      this.#pumpSoon();
+    });
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. */
+  async idle(): Promise<void> {
+    if (this.#queue.length === 0 && this.#inFlight.length === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Ends the leadership from outside: another node leads, or this one stops. */
+  depose(reason: string): void {
+    if (this.#over !== undefined) return;
+    this.#over = reason;
+    const sent = this.#inFlight.splice(0);
+    for (const { answers } of sent)
+      for (const { waiting } of answers) waiting.answer({ kind: 'retry', mayHaveHappened: true, detail: reason });
+    for (const { answer } of this.#queue.splice(0)) answer({ kind: 'retry', mayHaveHappened: false, detail: reason });
+    this.#wakeIdle();
+    this.#onOver(reason);
+  }
+
+  // One turn of the loop collects what arrived together.
+  #pumpSoon(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    setImmediate(() => {
+      this.#isPumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    while (this.#over === undefined && this.#queue.length > 0 && this.#inFlight.length < this.#log.pipelineDepth) {
+      const { answers, speculation } = this.#decideBatch();
+      if (speculation !== undefined) {
+        this.#speculative = speculation.state;
+        const batch = { speculation, answers };
+        this.#inFlight.push(batch);
+        void this.#append(batch);
+      } else {
+        const last = this.#inFlight.at(-1);
+        if (last === undefined) this.#answer(answers);
+        else last.answers.push(...answers);
+      }
+    }
+    this.#wakeIdle();
+  }
+
+  /** Takes requests off the queue and decides them one after the other on one draft, until the entry is large enough. */
+  #decideBatch(): { answers: Answered[]; speculation: Speculation | undefined } {
+    const base = this.#speculative;
+    const at = Math.max(this.#clock.now(), base.at);
+    const draft = draftState(base);
+    const answers: Answered[] = [];
+    const events: LoggedEvent[] = [];
+    const texts: string[] = [];
+    let bytes = 0;
+    let faulty: Answered | undefined;
+    while (bytes < leaderLimits.batchBytes && events.length < entryLimits.events) {
+      const waiting = this.#nextWaiting(at);
+      if (waiting === undefined) break;
+      const made = this.#decideOne(draft, waiting.request, at, entryLimits.events - events.length);
+      if (made === 'full') break;
+      this.#queue.shift();
+      if (made.isFaulty) {
+        faulty = { waiting, outcome: made.outcome };
+        break;
+      }
+      answers.push({ waiting, outcome: made.outcome });
+      for (const event of made.events) events.push(event);
+      for (const text of made.texts) {
+        texts.push(text);
+        bytes += text.length;
+      }
+    }
+    finishEntry(draft, { index: base.index + 1, at, epoch: this.epoch, hash: base.hash });
+    const folded = finishState(draft);
+    if (faulty !== undefined) {
+      // Its events spoilt the draft: it alone is refused, the others are decided again.
+      this.#queue.unshift(...answers.map(({ waiting }) => waiting));
+      return { answers: [faulty], speculation: undefined };
+    }
+    if (events.length === 0) return { answers, speculation: undefined };
+    const header = { epoch: this.epoch, index: base.index + 1, firstPosition: base.position + 1, at, batchId: nanoid() };
+    const { entry, text } = encodeEntry({ ...header, previousHash: base.hash, events }, texts);
+    return { answers, speculation: { entry, text, state: Object.freeze({ ...folded, hash: entry.hash }) } };
+  }
+
+  /** The first request in the queue; those whose time is over are not decided any more. */
+  #nextWaiting(now: number): Waiting | undefined {
+    for (;;) {
+      const waiting = this.#queue[0];
+      if (waiting === undefined || waiting.request.deadline > now) return waiting;
+      this.#queue.shift();
+      waiting.answer({ kind: 'retry', mayHaveHappened: false, detail: 'its time was over before its turn came' });
+    }
+  }
+
+  #decideOne(draft: Writable<State>, { command, act }: Request, at: number, room: number): Decided | 'full' {
+    const known = commandOf(draft.commands, act.commandId, at);
+    if (known !== undefined && known.digest !== act.digest) {
+      const detail = `key '${act.commandId}' was used at position ${known.position} for another request`;
+      return refused(rejection('IDEMPOTENCY_KEY_REUSED', 'idempotencyKey', detail));
+    }
+    if (known !== undefined) return answerOnly({ kind: 'done', position: known.position, changed: true, duplicate: true });
+    let position = draft.position;
+    try {
+      const decision = decide(draft, command, { now: at, commandId: act.commandId });
+      if (decision.kind === 'rejected') return answerOnly(decision);
+      const events = decision.events.map((event: ChanceryEvent): LoggedEvent => ({ ...event, id: nanoid(), act }));
+      const texts = events.map(canonicalJson);
+      const largest = texts.reduce((bytes, text) => Math.max(bytes, text.length), 0);
+      if (largest > leaderLimits.eventBytes || events.length > entryLimits.events) {
+        const limits = `at most ${entryLimits.events} events of ${leaderLimits.eventBytes} bytes fit`;
+        return refused(rejection('TOO_LARGE', '', `the request makes ${events.length} events, the largest of ${largest} bytes; ${limits}`));
+      }
+      if (events.length > room) return 'full';
+      for (const event of events) {
+        position += 1;
+        foldEvent(draft, { position, at, epoch: this.epoch, event });
+      }
+      return { isFaulty: false, outcome: { kind: 'done', position, changed: events.length > 0, duplicate: false }, events, texts };
+    } catch (error) {
+      const detail = `${command.name} could not be carried out: ${error instanceof Error ? error.message : String(error)}`;
+      return { isFaulty: true, outcome: { kind: 'rejected', rejection: rejection('NODE_FAULT', '', detail) }, events: [], texts: [] };
+    }
+  }
+
+  async #append(batch: Batch): Promise<void> {
+    const started = performance.now();
+    const outcome = await this.#log.append(batch.speculation);
+    if (this.#over !== undefined) return;
+    if (outcome.kind !== 'appended' || this.#inFlight[0] !== batch) {
+      this.depose(describe(outcome));
+      return;
+    }
+    this.#inFlight.shift();
+    this.#replica.adopt(batch.speculation);
+    this.onAppended(batch.speculation.entry.count, batch.speculation.text.length, performance.now() - started);
+    this.#answer(batch.answers);
+    this.#pump();
+  }
+
+  #answer(answers: readonly Answered[]): void {
+    for (const { waiting, outcome } of answers) waiting.answer(outcome);
+  }
+
+  #wakeIdle(): void {
+    if (this.#queue.length > 0 || this.#inFlight.length > 0) return;
+    for (const wake of this.#idle.splice(0)) wake();
+  }
+}
+
+interface Decided {
+  readonly isFaulty: boolean;
+  readonly outcome: Outcome;
+  readonly events: readonly LoggedEvent[];
+  readonly texts: readonly string[];
+}
+const refused = (rejection: Rejection): Decided => answerOnly({ kind: 'rejected', rejection });
+const answerOnly = (outcome: Outcome): Decided => ({ isFaulty: false, outcome, events: [], texts: [] });
+
+function describe(outcome: AppendOutcome): string {
+  switch (outcome.kind) {
+    case 'appended':
+      return 'the log acknowledged entries out of order';
+    case 'conflict':
+      return 'another node appended to the log';
+    case 'fenced':
+      return `epoch ${outcome.epoch} took over`;
+    case 'unknown':
+      return `the log did not answer: ${outcome.detail}`;
+  }
+}

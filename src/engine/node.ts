@@ -1,0 +1,474 @@
+import { nanoid } from 'nanoid';
+import type { ConfigValue } from '../../events/configs.ts';
+import type { Act } from '../../events/envelope.ts';
+import { durationMsOf, integerOf } from '../../projections/configs.ts';
+import type { State } from '../../projections/state.ts';
+import type { Command } from '../deciders/commands.ts';
+import { type EventLog, LogUnavailable } from '../log/port.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Member, Membership } from '../ports/membership.ts';
+import { type Rejection, rejection } from '../rejection.ts';
+import { type Checkpoint, checkpointAfter, divergence, withCheckpoint } from './checkpoints.ts';
+import { watchConfig } from './configWatch.ts';
+import { census, startScheduler } from './duties.ts';
+import { type ForwardedRequest, Forwarder, type Peers } from './forwarding.ts';
+import { Leader } from './leader.ts';
+import { RateLimit } from './rateLimit.ts';
+import { type Applied, Replica } from './replica.ts';
+import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
+
+export interface NodeParts {
+  readonly nodeId: string;
+  /** Where other nodes and clients reach it: http://host:port. */
+  readonly operatorUrl: string;
+  readonly release: string;
+  readonly log: EventLog;
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The cluster configs of this node's file; they count while it leads. */
+  readonly staticConfigs: Readonly<Record<string, ConfigValue>>;
+}
+
+/** Where an answer came from. `staleForMs` is there when the log has been silent for longer than `staleAfterMs`. */
+export interface Provenance {
+  readonly nodeId: string;
+  readonly position: number;
+  /** Epoch milliseconds of the newest entry folded. */
+  readonly at: number;
+  readonly epoch: number;
+  readonly staleForMs?: number;
+}
+export type Reading =
+  | { readonly kind: 'read'; readonly state: State; readonly provenance: Provenance }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+export interface ReadOptions {
+  /** At or after this position: what a write returned. */
+  readonly atLeast?: number;
+  /** Sees every write that was acknowledged anywhere before the call. */
+  readonly linearizable?: boolean;
+  readonly timeoutMs?: number;
+}
+export type Role = 'leader' | 'follower' | 'fault' | 'stopping';
+export interface NodeStatus extends Provenance {
+  readonly role: Role;
+  readonly leaderId?: string;
+  readonly operatorUrl: string;
+  readonly release: string;
+  readonly fault?: string;
+  readonly queued: number;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly members: readonly Member[];
+}
+
+export const nodeLimits = { pending: 4000 } as const;
+const defaultTimeoutMs = 10_000;
+const defaultReadTimeoutMs = 5_000;
+const staleAfterMs = 3_000;
+const publishEveryMs = 2_000;
+const patrolEveryMs = 2_000;
+const pauseMs = 100;
+
+/** Callbacks for what an operator wants to measure. */
+export interface NodeObserver {
+  appended(events: number, bytes: number, ms: number): void;
+  tookLead(): void;
+}
+
+/**
+ * One Chancery process: follows the log and folds it; leads when it is its turn; takes commands from interfaces and sees them
+ * decided by whoever leads; answers reads from its own tables.
+ */
+export class Node {
+  readonly replica = new Replica();
+  readonly #parts: NodeParts;
+  readonly #forwarder: Forwarder;
+  readonly #stop = new AbortController();
+  #leader: Leader | undefined;
+  #fault: string | undefined;
+  #isDraining = false;
+  readonly #rateLimit: RateLimit;
+  #pending = 0;
+  #checkpoints: readonly Checkpoint[] = [];
+  #life: Promise<void> = Promise.resolve();
+  readonly #changed = new Set<() => void>();
+  observer: NodeObserver = { appended: () => {}, tookLead: () => {} };
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    this.#forwarder = new Forwarder(parts.peers, () => parts.clock.now());
+    this.#rateLimit = new RateLimit(() => parts.clock.now());
+    watchConfig(
+      this.replica,
+      (configs) => integerOf(configs, 'chancery.submit.rate-limit-per-sec'),
+      (perSecond) => this.#rateLimit.change(perSecond),
+    );
+    this.replica.onApplied((applied) => this.#afterEntry(applied));
+    parts.membership.onChange(() => this.#afterMembershipChange());
+  }
+
+  /** Joins the cluster and begins to follow. @throws NodeIdTaken, LogUnavailable */
+  async start(): Promise<void> {
+    await this.#parts.membership.join(this.#self());
+    this.#life = this.#live();
+    this.#publishLater();
+  }
+
+  /** The newest tables of this node, however old they are. */
+  get state(): State {
+    return this.replica.state;
+  }
+
+  get role(): Role {
+    if (this.#fault !== undefined) return 'fault';
+    if (this.#isDraining) return 'stopping';
+    return this.#leader === undefined ? 'follower' : 'leader';
+  }
+
+  get provenance(): Provenance {
+    const { position, at, epoch } = this.state;
+    const silentForMs = this.#parts.log.silentForMs();
+    return { nodeId: this.#parts.nodeId, position, at, epoch, ...(silentForMs > staleAfterMs ? { staleForMs: silentForMs } : {}) };
+  }
+
+  status(): NodeStatus {
+    const { membership, operatorUrl, release } = this.#parts;
+    const standing = membership.standing();
+    const leaderId = this.#leader !== undefined ? this.#parts.nodeId : standing.kind === 'follower' ? standing.leaderId : undefined;
+    return {
+      ...this.provenance,
+      role: this.role,
+      ...(leaderId === undefined ? {} : { leaderId }),
+      operatorUrl,
+      release,
+      ...(this.#fault === undefined ? {} : { fault: this.#fault }),
+      queued: (this.#leader?.queued ?? 0) + this.#forwarder.queued,
+      checkpoints: this.#checkpoints,
+      members: membership.members(),
+    };
+  }
+
+  /**
+   * Has a command decided, wherever the leader is, and waits until this node has folded what came of it.
+   * @returns done, rejected, or unknown when the time was over and it may or may not have happened. Never rejects.
+   */
+  async submit(command: Command, caller: Caller): Promise<Outcome> {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return { kind: 'rejected', rejection: refusal };
+    const { principal, reason } = caller;
+    const act: Act = {
+      principal,
+      interface: caller.interface,
+      command: command.name,
+      commandId: caller.idempotencyKey ?? nanoid(),
+      digest: digestOfCommand(command),
+      node: this.#parts.nodeId,
+      ...(reason === undefined ? {} : { reason }),
+    };
+    this.#pending += 1;
+    try {
+      return await this.#route({ command, act, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+
+  #refusal(): Rejection | undefined {
+    if (this.#fault !== undefined) return rejection('NODE_FAULT', '', `node ${this.#parts.nodeId} stopped serving: ${this.#fault}`);
+    if (this.#isDraining) return rejection('DRAINING', '', `node ${this.#parts.nodeId} is stopping`);
+    if (this.#pending >= nodeLimits.pending)
+      return rejection('BUSY', '', `${nodeLimits.pending} requests are under way on node ${this.#parts.nodeId}`);
+    if (!this.#rateLimit.take())
+      return rejection(
+        'BUSY',
+        '',
+        `node ${this.#parts.nodeId} takes ${this.#rateLimit.perSecond} requests per second (chancery.submit.rate-limit-per-sec)`,
+      );
+    return undefined;
+  }
+
+  /** Asks the leader, and the next one when that one is deposed, with the same key until the deadline. */
+  async #route(request: Request): Promise<Outcome> {
+    let mayHaveHappened = false;
+    let detail = 'no node leads at the moment';
+    for (;;) {
+      const left = request.deadline - this.#parts.clock.now();
+      if (left <= 0) break;
+      const reply = await within(left, this.#ask(request));
+      if (reply === undefined) {
+        mayHaveHappened = true;
+        detail = 'the leader did not answer in time';
+        break;
+      }
+      if (reply.kind !== 'retry') {
+        if (reply.kind === 'done') await this.replica.reached(reply.position, request.deadline - this.#parts.clock.now());
+        return reply;
+      }
+      mayHaveHappened ||= reply.mayHaveHappened;
+      detail = reply.detail;
+      await this.#change(Math.min(pauseMs, left));
+    }
+    if (mayHaveHappened) return { kind: 'unknown', commandId: request.act.commandId, detail };
+    return { kind: 'rejected', rejection: rejection('NO_LEADER', '', detail) };
+  }
+
+  #ask(request: Request): Promise<Reply> {
+    if (this.#leader !== undefined) return this.#leader.submit(request);
+    const { membership, nodeId } = this.#parts;
+    const standing = membership.standing();
+    const leaderId = standing.kind === 'follower' ? standing.leaderId : undefined;
+    const leader = membership.members().find((member) => member.nodeId === leaderId);
+    if (leader === undefined || leaderId === nodeId)
+      return Promise.resolve({ kind: 'retry', mayHaveHappened: false, detail: 'no node leads at the moment' });
+    return this.#forwarder.submit(leader, request);
+  }
+
+  /** Requests that another node was asked for. @returns one reply each, in order. */
+  async acceptForwarded(requests: readonly ForwardedRequest[]): Promise<readonly Reply[]> {
+    const leader = this.#leader;
+    if (leader === undefined || this.role !== 'leader')
+      return requests.map(() => ({ kind: 'retry', mayHaveHappened: false, detail: `node ${this.#parts.nodeId} does not lead` }));
+    const now = this.#parts.clock.now();
+    return await Promise.all(requests.map(({ command, act, timeLeftMs }) => leader.submit({ command, act, deadline: now + timeLeftMs })));
+  }
+
+  async read(options: ReadOptions = {}): Promise<Reading> {
+    if (this.#fault !== undefined)
+      return { kind: 'rejected', rejection: rejection('NODE_FAULT', '', `node ${this.#parts.nodeId} stopped serving: ${this.#fault}`) };
+    const timeoutMs = options.timeoutMs ?? defaultReadTimeoutMs;
+    let position = options.atLeast ?? 0;
+    if (options.linearizable === true) {
+      try {
+        position = Math.max(position, (await this.#parts.log.head()).position);
+      } catch (error) {
+        const detail = `a linearizable read needs the log: ${error instanceof Error ? error.message : String(error)}`;
+        return { kind: 'rejected', rejection: rejection('NOT_CAUGHT_UP', 'linearizable', detail) };
+      }
+    }
+    if (!(await this.replica.reached(position, timeoutMs))) {
+      const detail = `node ${this.#parts.nodeId} is at position ${this.state.position}, not yet at ${position}`;
+      return {
+        kind: 'rejected',
+        rejection: rejection('NOT_CAUGHT_UP', options.linearizable === true ? 'linearizable' : 'atLeast', detail),
+      };
+    }
+    return { kind: 'read', state: this.state, provenance: this.provenance };
+  }
+
+  /** Finishes what waits, gives up the lead, leaves the cluster. `timeoutMs` bounds the finishing. */
+  async close(timeoutMs = 5_000): Promise<void> {
+    this.#isDraining = true;
+    await within(timeoutMs, this.#leader?.idle() ?? Promise.resolve());
+    this.#stop.abort();
+    this.#leader?.depose('the node is stopping');
+    this.#notify();
+    await this.#life;
+    await this.#parts.membership.leave();
+    await this.#parts.log.close();
+  }
+
+  #self(): Member {
+    const { nodeId, operatorUrl, release } = this.#parts;
+    return { nodeId, operatorUrl, release, position: this.state.position, checkpoints: this.#checkpoints };
+  }
+
+  /** Follows or leads, as the membership says, until the node stops. */
+  async #live(): Promise<void> {
+    while (!this.#stop.signal.aborted && this.#fault === undefined) {
+      try {
+        if (this.#parts.membership.standing().kind === 'leader') await this.#lead();
+        else await this.#follow();
+      } catch (error) {
+        if (error instanceof LogUnavailable) this.#parts.logger.warn({ err: error }, 'the log cannot be reached; trying again');
+        else this.#fail(error);
+      }
+      if (!this.#stop.signal.aborted) await this.#change(pauseMs);
+    }
+  }
+
+  /** Follows the log until this node should lead. */
+  async #follow(): Promise<void> {
+    const until = new AbortController();
+    const stop = () => until.abort();
+    this.#stop.signal.addEventListener('abort', stop);
+    const unsubscribe = this.#parts.membership.onChange(() => {
+      if (this.#parts.membership.standing().kind === 'leader') stop();
+    });
+    if (this.#parts.membership.standing().kind === 'leader' || this.#stop.signal.aborted) stop();
+    try {
+      let index = this.state.index;
+      await this.#parts.log.follow(
+        index,
+        (texts) => {
+          for (const text of texts) {
+            index += 1;
+            this.replica.receive(index, text);
+          }
+        },
+        until.signal,
+      );
+    } finally {
+      unsubscribe();
+      this.#stop.signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** One leadership: a new epoch first, so that nothing older can be appended any more; then all there is; then the first act. */
+  async #lead(): Promise<void> {
+    const { log, clock, membership, logger, nodeId, staticConfigs } = this.#parts;
+    const epoch = await log.raiseEpoch();
+    await this.#catchUp((await log.head()).index);
+    let end = (_: string) => {};
+    const over = new Promise<string>((resolve) => {
+      end = resolve;
+    });
+    const leader = new Leader({ epoch, log, replica: this.replica, clock, onOver: (reason) => end(reason) });
+    leader.onAppended = (events, bytes, ms) => this.observer.appended(events, bytes, ms);
+    const unsubscribe = membership.onChange(() => {
+      if (membership.standing().kind !== 'leader') leader.depose('another node leads, or the session was lost');
+    });
+    const first = await leader.submit(this.#ownRequest({ name: 'takeLeadership', nodeId, epoch, staticConfigs }, nanoid()));
+    if (first.kind === 'done' && membership.standing().kind === 'leader' && !this.#stop.signal.aborted) {
+      this.#leader = leader;
+      this.observer.tookLead();
+      logger.info({ epoch, position: this.state.position }, `${nodeId} took the lead`);
+      this.#notify();
+      const endDuties = this.#startDuties(leader);
+      const reason = await over;
+      endDuties();
+      this.#leader = undefined;
+      logger.warn({ epoch, reason }, `${nodeId} no longer leads: ${reason}`);
+    } else leader.depose(first.kind === 'retry' ? first.detail : 'the first act of the leadership was refused');
+    unsubscribe();
+  }
+
+  /** Reads and folds up to an entry that is known to be in the log. */
+  async #catchUp(index: number): Promise<void> {
+    while (this.state.index < index) {
+      const texts = await this.#parts.log.read(this.state.index, 64);
+      for (const text of texts) this.replica.receive(this.state.index + 1, text);
+      if (texts.length === 0) await this.#change(pauseMs); // A replica of the log that lags behind its head.
+      if (this.#stop.signal.aborted) return;
+    }
+  }
+
+  /** What only a leader does: deadlines, the list of nodes, and a look whether somebody else has written. */
+  #startDuties(leader: Leader): () => void {
+    const { clock, membership, log, logger } = this.#parts;
+    const submit = (command: Command, key: string) => this.#submitOwn(command, key);
+    const scheduler = startScheduler({ clock, state: () => this.state, submit });
+    const count = () => {
+      const forgetAfterMs = durationMsOf(this.state.configs, 'chancery.coordinator.forget-after');
+      for (const { command, key } of census(this.state, membership.members(), forgetAfterMs)) void submit(command, key);
+    };
+    const patrol = async () => {
+      try {
+        const head = await log.head();
+        if (head.index > this.state.index) await leader.idle(); // Its own entries may be under way.
+        if (head.index > this.state.index) leader.depose('another node appended to the log');
+      } catch (error) {
+        logger.warn({ err: error }, 'the log does not answer its leader');
+      }
+      if (this.#leader === leader) cancelPatrol = clock.after(patrolEveryMs, () => void patrol());
+    };
+    let cancelPatrol = clock.after(patrolEveryMs, () => void patrol());
+    count();
+    const stops = [
+      membership.onChange(count),
+      this.replica.onApplied(({ before, after }) => {
+        if (before.deadlines !== after.deadlines) scheduler.wake();
+      }),
+    ];
+    return () => {
+      scheduler.stop();
+      cancelPatrol();
+      for (const stop of stops) stop();
+    };
+  }
+
+  #submitOwn(command: Command, key: string): Promise<Outcome> {
+    const { act, deadline } = this.#ownRequest(command, key);
+    return this.#route({ command, act, deadline });
+  }
+
+  #ownRequest(command: Command, commandId: string): Request {
+    const { nodeId, clock } = this.#parts;
+    const act: Act = {
+      principal: 'chancery',
+      interface: 'chancery',
+      command: command.name,
+      commandId,
+      digest: digestOfCommand(command),
+      node: nodeId,
+    };
+    return { command, act, deadline: clock.now() + defaultTimeoutMs };
+  }
+
+  #afterEntry({ before, after }: Applied): void {
+    const checkpoint = checkpointAfter(before, after);
+    if (checkpoint === undefined) return;
+    this.#checkpoints = withCheckpoint(this.#checkpoints, checkpoint);
+    this.#parts.membership.publish(this.#self());
+  }
+
+  #publishLater(): void {
+    const cancel = this.#parts.clock.after(publishEveryMs, () => {
+      if (this.#stop.signal.aborted || this.#fault !== undefined) return;
+      this.#parts.membership.publish(this.#self());
+      this.#publishLater();
+    });
+    this.#stop.signal.addEventListener('abort', cancel, { once: true });
+  }
+
+  #afterMembershipChange(): void {
+    const { membership, nodeId } = this.#parts;
+    const standing = membership.standing();
+    const leaderId = standing.kind === 'leader' ? nodeId : standing.leaderId;
+    const others = membership.members().filter((member) => member.nodeId !== nodeId);
+    const wrong = divergence(this.#self(), others, leaderId);
+    if (wrong !== undefined) this.#fail(new Error(wrong));
+    this.#notify();
+  }
+
+  /** Stops serving for good: a wrong table is worse than none. The process stays up to say so. */
+  #fail(error: unknown): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = error instanceof Error ? error.message : String(error);
+    this.#parts.logger.error({ err: error, position: this.state.position }, 'this node stops serving');
+    this.#leader?.depose('the node stopped serving');
+    this.#notify();
+    void this.#parts.membership.leave();
+  }
+
+  /** Waits for a change of leadership or membership, at most `ms`. */
+  async #change(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#changed.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      this.#changed.add(wake);
+    });
+  }
+
+  #notify(): void {
+    for (const wake of this.#changed) wake();
+  }
+}
+
+/** A promise's value, or undefined when `ms` were over first. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

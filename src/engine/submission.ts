@@ -1,0 +1,36 @@
+import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../events/canonicalJson.ts';
+import type { Act } from '../../events/envelope.ts';
+import type { Command } from '../deciders/commands.ts';
+import type { Rejection } from '../rejection.ts';
+
+/** Who asks, through what, and how long they wait. */
+export interface Caller {
+  readonly principal: string;
+  readonly interface: Act['interface'];
+  /** Same key, same body: same answer, for 24 hours. Without one the node makes one. At most 128 characters. */
+  readonly idempotencyKey?: string;
+  readonly reason?: string;
+  /** Default `defaultTimeoutMs`. */
+  readonly timeoutMs?: number;
+}
+
+/** A command on its way to the leader. `deadline` is epoch milliseconds of the clock of the node that holds it. */
+export interface Request {
+  readonly command: Command;
+  readonly act: Act;
+  readonly deadline: number;
+}
+
+export type Outcome =
+  /** `position` is that of the command's last event, or, when it changed nothing, one at which that was true. */
+  | { readonly kind: 'done'; readonly position: number; readonly changed: boolean; readonly duplicate: boolean }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection }
+  /** Neither done nor refused as far as is known: ask again with the same key. */
+  | { readonly kind: 'unknown'; readonly commandId: string; readonly detail: string };
+
+/** A leader's answer: an outcome, or word that another leader must be asked with the same key. */
+export type Reply = Outcome | { readonly kind: 'retry'; readonly mayHaveHappened: boolean; readonly detail: string };
+
+/** SHA-256 of a command's canonical form, 32 hex digits: tells whether an idempotency key came back with another body. */
+export const digestOfCommand = (command: Command): string => createHash('sha256').update(canonicalJson(command)).digest('hex').slice(0, 32);

@@ -1,0 +1,53 @@
+/**
+ * Every way a request can be refused. `kind` says what the caller can do about it; each interface has its own form for it.
+ * test/architecture holds this table and docs/errors.md together, both ways.
+ */
+export const rejections = {
+  MALFORMED_REQUEST: { kind: 'invalid', remedy: 'Send what the field asks for; GET /openapi.json and --help describe it.' },
+  TOO_LARGE: { kind: 'invalid', remedy: 'Split the request into smaller ones.' },
+  CONFIG_NOT_DYNAMIC: { kind: 'invalid', remedy: 'See which keys may change with: CALL sys.get_cluster_configs().' },
+  INVALID_CONFIG_VALUE: { kind: 'invalid', remedy: 'Give a value of the type that the message names. Nothing was changed.' },
+  INVALID_CONFIG_OPERATION: {
+    kind: 'invalid',
+    remedy: 'Append to and subtract from lists and maps only; set or reset any other key. Nothing was changed.',
+  },
+  CONFIG_RULE_BROKEN: { kind: 'invalid', remedy: 'Change the keys that the message names together, in one call. Nothing was changed.' },
+  UNKNOWN_COORDINATOR: { kind: 'missing', remedy: 'List the nodes with: SELECT * FROM sys.coordinators.' },
+  COORDINATOR_IS_MEMBER: { kind: 'conflict', remedy: 'Stop the node first; it is taken off the list when it stays away.' },
+  STALE_LEADERSHIP: { kind: 'conflict', remedy: 'None needed: a newer leader has taken over.' },
+  IDEMPOTENCY_KEY_REUSED: { kind: 'conflict', remedy: 'Use a new idempotency key for a new request.' },
+  NO_LEADER: { kind: 'unavailable', remedy: 'Try again in a few seconds; `chancery status` shows which nodes are reachable.' },
+  BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
+  DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },
+  NOT_CAUGHT_UP: { kind: 'unavailable', remedy: 'Try again, ask for an older position, or ask another node.' },
+  NODE_FAULT: { kind: 'unavailable', remedy: 'Ask another node and look at this one: `chancery verify` names the position.' },
+} as const;
+export type RejectionCode = keyof typeof rejections;
+export type RejectionKind = (typeof rejections)[RejectionCode]['kind'];
+
+/** An expected "no": returned, never thrown. */
+export interface Rejection {
+  readonly code: RejectionCode;
+  /** Path into the command: `changes[2].value`; empty when it is about the request as a whole. */
+  readonly field: string;
+  /** This occurrence, with the offending value; never a secret. */
+  readonly detail: string;
+  /** What the caller can do now. */
+  readonly remedy: string;
+}
+
+export const rejection = (code: RejectionCode, field: string, detail: string): Rejection => ({
+  code,
+  field,
+  detail,
+  remedy: rejections[code].remedy,
+});
+
+export type Decision<E> =
+  | { readonly kind: 'accepted'; readonly events: readonly E[] }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+export const accept = <E>(...events: readonly E[]): Decision<E> => ({ kind: 'accepted', events });
+export const reject = (code: RejectionCode, field: string, detail: string): Decision<never> => ({
+  kind: 'rejected',
+  rejection: rejection(code, field, detail),
+});

@@ -1,0 +1,11 @@
+import type { SealedText } from '../../events/kit.ts';
+
+/**
+ * Seals secret values before they reach the log, and opens them for the component that needs them.
+ * `subject` (`config/security.sasl.plain.credentials/alice`) is bound to the ciphertext: sealed texts cannot be swapped.
+ */
+export interface Sealer {
+  seal(text: string, subject: string): SealedText;
+  /** @throws Error naming the subject and the key id when the key is another or the text was changed; never the text. */
+  open(sealed: SealedText, subject: string): string;
+}
