@@ -61,7 +61,9 @@ function stillClock() {
     after: (ms, run) => {
       const one = { at: now + ms, run };
       waiting.push(one);
-      return () => void (waiting = waiting.filter((each) => each !== one));
+      return () => {
+        waiting = waiting.filter((each) => each !== one);
+      };
     },
   };
   const advance = (ms: number): void => {
