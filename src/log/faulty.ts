@@ -6,7 +6,8 @@ import { type AppendOutcome, type EventLog, type Head, LogUnavailable } from './
  * What may happen to one append:
  * - `cut`: the connection breaks while it is in flight. Of it and those behind it the first `landed` take effect; all answer `unknown`.
  * - `late`: as a cut where nothing has landed yet; this one still reaches the log before the `appends`-th append after it, or at `heal`.
- * - `conflict`: refused for no visible reason; those in flight behind it are refused too. Never done to an entry that is in the log already.
+ * - `conflict`: refused for no visible reason; those in flight behind it are refused too. Never done to an entry that is in
+ *   the log already, nor while one is late: a conflict says that the entry will never take effect.
  * - `delay`: it and those behind it wait for `pauses` pauses.
  */
 export type Fault =
@@ -184,7 +185,7 @@ export class FaultyLog implements EventLog {
     if (this.#broken !== undefined || fault === undefined || fault.kind === 'delay') return;
     if (fault.kind === 'conflict') {
       const { index } = await this.#log.head();
-      if (index < encoded.entry.index) this.#broken = { landing: 0, outcome: { kind: 'conflict' } };
+      if (index < encoded.entry.index && this.#late.length === 0) this.#broken = { landing: 0, outcome: { kind: 'conflict' } };
       return;
     }
     if (fault.kind === 'late') this.#late.push({ encoded, appends: fault.appends - 1 });
