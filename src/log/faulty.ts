@@ -1,5 +1,6 @@
 import type { EncodedEntry } from '../../events/envelope.ts';
 import { type Clock, systemClock } from '../ports/clock.ts';
+import { settledOrAborted } from './follow.ts';
 import { type AppendOutcome, type EventLog, type Head, LogUnavailable } from './port.ts';
 
 /**
@@ -143,7 +144,7 @@ export class FaultyLog implements EventLog {
 
   follow(afterIndex: number, deliver: (texts: readonly string[]) => void | Promise<void>, signal: AbortSignal): Promise<void> {
     const deliverWhenWell = async (texts: readonly string[]): Promise<void> => {
-      while (this.#reach !== 'well' && !signal.aborted && !this.#closed) await this.#healedOr(signal);
+      while (this.#reach !== 'well' && !signal.aborted && !this.#closed) await settledOrAborted(this.#healed.promise, signal);
       if (!signal.aborted && !this.#closed) await deliver(texts);
     };
     return this.#log.follow(afterIndex, deliverWhenWell, signal);
@@ -214,17 +215,6 @@ export class FaultyLog implements EventLog {
         cancel();
         resolve();
       });
-    });
-  }
-
-  #healedOr(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      signal.addEventListener('abort', done);
-      void this.#healed.promise.then(done);
     });
   }
 }

@@ -1,6 +1,7 @@
 import type { EncodedEntry } from '../../events/envelope.ts';
 import { type Member, type Membership, NodeIdTaken, type Standing } from '../ports/membership.ts';
 import { checkRange, emptyHead, headAfter, refusalOf } from './condition.ts';
+import { closedText, type FollowSource, followEntries, settledOrAborted } from './follow.ts';
 import { type AppendOutcome, type EventLog, type Head, LogUnavailable } from './port.ts';
 
 /**
@@ -9,9 +10,6 @@ import { type AppendOutcome, type EventLog, type Head, LogUnavailable } from './
  */
 export type Hop = (label: string) => Promise<void>;
 const microtask: Hop = () => Promise.resolve();
-
-/** Texts to one delivery of `follow`. */
-const followBatch = 256;
 
 interface Session {
   member: Member;
@@ -199,16 +197,17 @@ export class MemoryLog implements EventLog {
   }
 
   async follow(afterIndex: number, deliver: (texts: readonly string[]) => void | Promise<void>, signal: AbortSignal): Promise<void> {
-    checkRange(afterIndex, followBatch);
-    const ended = AbortSignal.any([signal, this.#closing.signal]);
-    for (let index = afterIndex; !ended.aborted; ) {
-      const ready = this.#hub.head.index > index ? this.#hub.hop(`deliver after ${index}`) : this.#hub.appended();
-      await settledOrAborted(ready, ended);
-      const texts = ended.aborted ? [] : this.#hub.texts(index, followBatch);
-      if (texts.length > 0) await deliver(texts);
-      index += texts.length;
-    }
-    if (!signal.aborted) throw new LogUnavailable(closedText);
+    const source: FollowSource = {
+      read: async (after, limit) => {
+        const texts = this.#hub.texts(after, limit);
+        if (texts.length > 0) await settledOrAborted(this.#hub.hop(`deliver after ${after}`), this.#closing.signal);
+        return texts;
+      },
+      grown: async (after, ended) => {
+        if (this.#hub.head.index <= after) await settledOrAborted(this.#hub.appended(), ended);
+      },
+    };
+    await followEntries(source, afterIndex, deliver, signal, this.#closing.signal);
   }
 
   silentForMs(): number {
@@ -256,19 +255,6 @@ export class MemoryLog implements EventLog {
   }
 }
 
-/** Unlike a race against one long promise, this leaves nothing behind on the signal. */
-function settledOrAborted(ready: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    signal.addEventListener('abort', done);
-    void ready.then(done);
-  });
-}
-
-const closedText = 'this client of the log is closed: open another';
 const closedUnknown: AppendOutcome = { kind: 'unknown', detail: closedText };
 
 /**
