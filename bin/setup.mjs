@@ -38,10 +38,10 @@ function install(folder, node, what) {
   say(`installing ${what} ...`);
   const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH ?? ''}` };
   const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { error, signal, status } = spawnSync('npm', ['ci', ...options], { cwd: folder, env, stdio: ['ignore', 2, 2] });
+  const { error, status } = spawnSync('npm', ['ci', ...options], { cwd: folder, env, stdio: ['ignore', 2, 2] });
   if (error) fail(`npm could not be started (${error.message}): install npm 10 or newer`);
-  if (signal) fail(`interrupted by ${signal}; the next start installs again`);
-  if (status !== 0) fail(`"npm ci" failed in ${folder}, what it printed is above. It needs a package registry, once; then start again`);
+  if (status !== 0)
+    fail(`"npm ci" was not finished in ${folder}, it says why above; the next start tries again (it needs a package registry, once)`);
   writeFileSync(stampOf(folder), digestOf(join(folder, 'package-lock.json')));
 }
 

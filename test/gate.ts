@@ -78,7 +78,7 @@ function ensureZooKeeper(): void {
   spawnSync('sh', ['-c', commands.join(' && ')], { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 600_000 });
 }
 
-/** A file that could not be loaded, an error outside of any test and a run that found nothing hold no failed test, yet each is a failure. */
+/** An unloadable file, an error outside of any test and a run that found nothing hold no failed test, yet each is a failure. */
 function countOf(report: Report, succeeded: boolean): Count {
   const unloaded = report.testResults.filter(
     (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
