@@ -1,0 +1,196 @@
+import { CommandFailure, exitStatus, refusal } from './exit.ts';
+import { defaultOperatorUrl } from './settingNames.ts';
+import { harmless, type Terminal, waiting } from './terminal.ts';
+
+/** An answer of `problem+json`: what a node refuses, in its words. */
+export interface ProblemAnswer {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly field: string;
+  readonly remedy: string;
+  /** For SQL: where in the statement, 0-based code unit. */
+  readonly offset?: number;
+  /** The idempotency key to ask again with, when the outcome is not known. */
+  readonly commandId?: string;
+}
+
+/** Every address was tried, and none answered. `mayHaveArrived`: a request was on its way when a connection broke. */
+export class NotReachable extends Error {
+  readonly mayHaveArrived: boolean;
+  constructor(message: string, mayHaveArrived: boolean) {
+    super(message);
+    this.name = 'NotReachable';
+    this.mayHaveArrived = mayHaveArrived;
+  }
+}
+
+/** A node said no. */
+export class Refused extends Error {
+  readonly problem: ProblemAnswer;
+  constructor(problem: ProblemAnswer) {
+    super(problem.detail);
+    this.name = 'Refused';
+    this.problem = problem;
+  }
+}
+
+export interface Call {
+  readonly method?: 'GET' | 'POST';
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const defaultTimeoutMs = 30_000;
+/** Errors of a connection that was never made: the request did not leave. */
+const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'EACCES']);
+/** A node that says this of itself says nothing of the others. */
+const askAnother = new Set(['NODE_FAULT', 'DRAINING']);
+
+/** The operator API of whichever node answers: addresses are tried in turn, the one that answered last comes first. */
+export class OperatorClient {
+  #urls: readonly string[];
+  readonly #terminal: Terminal;
+
+  /** @param addresses `http://host:port`, several with commas between. @throws CommandFailure for anything else */
+  constructor(addresses: string, terminal: Terminal) {
+    this.#urls = addresses.split(',').map((address) => operatorUrl(address.trim()));
+    this.#terminal = terminal;
+  }
+
+  /** The address that is asked first. */
+  get url(): string {
+    return this.#urls[0] ?? defaultOperatorUrl;
+  }
+
+  /** One address after the other, one client each. */
+  each(): readonly OperatorClient[] {
+    return this.#urls.map((url) => new OperatorClient(url, this.#terminal));
+  }
+
+  /** The body of an answer as JSON. @throws Refused, NotReachable */
+  async json(call: Call): Promise<unknown> {
+    const response = await this.open(call);
+    try {
+      return await response.json();
+    } catch (error) {
+      throw new NotReachable(`${response.url} broke off its answer: ${reasonOf(error)}`, call.method === 'POST');
+    }
+  }
+
+  /**
+   * An answer whose body is read by the caller. A POST must be safe to repeat: it goes to the next address when a connection breaks.
+   * @throws Refused, NotReachable
+   */
+  async open(call: Call): Promise<Response> {
+    const failures: string[] = [];
+    let mayHaveArrived = false;
+    let refused: Refused | undefined;
+    for (const url of this.#urls) {
+      try {
+        const response = await waiting(this.#terminal, `waiting for ${url}`, send(url, call));
+        if (response.ok) {
+          this.#urls = [url, ...this.#urls.filter((other) => other !== url)];
+          return response;
+        }
+        refused = new Refused(await problemOf(response));
+        if (!askAnother.has(refused.problem.code)) throw refused;
+      } catch (error) {
+        if (error instanceof Refused || call.signal?.aborted === true) throw error;
+        mayHaveArrived ||= !neverSent.has(codeOf(error));
+        failures.push(`${url}: ${reasonOf(error)}`);
+      }
+    }
+    if (refused !== undefined) throw refused;
+    throw new NotReachable(failures.join('; '), mayHaveArrived);
+  }
+}
+
+function operatorUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname)) return url.origin;
+  throw new CommandFailure(
+    exitStatus.usage,
+    `--operator '${text}' is not the address of a node`,
+    `Give http://HOST:PORT, such as ${defaultOperatorUrl}.`,
+  );
+}
+
+function send(
+  url: string,
+  { body, headers, method = 'GET', path, query = {}, signal, timeoutMs = defaultTimeoutMs }: Call,
+): Promise<Response> {
+  const target = new URL(path, url);
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) target.searchParams.set(name, String(value));
+  return fetch(target, {
+    method,
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    signal: signal ?? AbortSignal.timeout(timeoutMs),
+    redirect: 'error',
+  });
+}
+
+/** @returns the refusal in the answer; what is no refusal of ours is shown as far as it goes. */
+async function problemOf(response: Response): Promise<ProblemAnswer> {
+  const text = (await response.text()).slice(0, 64 * 1024);
+  const fallback = { status: response.status, code: `HTTP_${response.status}`, field: '', remedy: '' };
+  try {
+    const given = JSON.parse(text) as Partial<Record<string, unknown>>;
+    if (typeof given['code'] !== 'string') throw new Error('not a refusal');
+    const textAt = (name: string): string => (typeof given[name] === 'string' ? given[name] : '');
+    const { commandId, offset } = given;
+    return {
+      status: response.status,
+      code: textAt('code'),
+      detail: textAt('detail') || textAt('title'),
+      field: textAt('field'),
+      remedy: textAt('remedy'),
+      ...(typeof offset === 'number' ? { offset } : {}),
+      ...(typeof commandId === 'string' ? { commandId } : {}),
+    };
+  } catch {
+    return {
+      ...fallback,
+      detail: `${response.url} answered ${response.status} ${response.statusText}: ${harmless(text.slice(0, 200))}`,
+      remedy: 'Is this the address of a Chancery node?',
+    };
+  }
+}
+
+function codeOf(error: unknown): string {
+  const { cause, code } = error as { cause?: { code?: unknown; errors?: readonly { code?: unknown }[] }; code?: unknown };
+  return String(cause?.code ?? cause?.errors?.[0]?.code ?? code ?? '');
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'no such host',
+  ECONNRESET: 'the connection broke',
+  UND_ERR_SOCKET: 'the connection broke',
+  UND_ERR_CONNECT_TIMEOUT: 'no answer',
+  EHOSTUNREACH: 'no way to that host',
+};
+
+function reasonOf(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
+  return meanings[codeOf(error)] ?? cause ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** The failure that a command ends with when no node could be asked. */
+export const unreachable = (error: NotReachable): CommandFailure =>
+  new CommandFailure(
+    exitStatus.unreachable,
+    `no node answers: ${error.message}`,
+    'Start one with "chancery serve", or name another with --operator http://HOST:PORT.',
+  );
+
+/** The failure that a command ends with when a node said no; for SQL see `sql.ts`. */
+export const refusedBy = ({ code, detail, field, remedy }: ProblemAnswer): CommandFailure =>
+  refusal(`refused: ${code}${field === '' ? '' : ` at ${field}`}`, ...[detail, remedy].filter((line) => line !== '').map(harmless));

@@ -1,0 +1,33 @@
+/** What `serve` can be told. Kept apart from the checks, so that `--help` need not load them. */
+interface SettingName {
+  /** As a flag; as a key of the file without the dashes; as a variable `CHANCERY_NODE_ID`. */
+  readonly name: string;
+  readonly form: string;
+  readonly about: string;
+  readonly fallback?: string;
+}
+
+export const settingNames = [
+  { name: 'node-id', form: 'NAME', about: "this node's name, unlike every other node's", fallback: 'n1' },
+  { name: 'log', form: 'URL', about: 'where the log lives: file:DIR or zookeeper://h1:2181,h2:2181/root', fallback: 'file:./data' },
+  { name: 'operator', form: 'HOST:PORT', about: 'listen here for the operator API and SQL', fallback: '127.0.0.1:8480' },
+  { name: 'advertise', form: 'URL', about: 'where other nodes and clients reach this one (default: the operator address)' },
+  { name: 'meta-service', form: 'HOST:PORT', about: 'listen here for the Meta Service' },
+  { name: 'fluss', form: 'HOST:PORT', about: 'listen here for Fluss RPC' },
+  {
+    name: 'cluster-secret',
+    form: 'TEXT',
+    about: 'shared by all nodes of a cluster; better as CHANCERY_CLUSTER_SECRET: other users see flags',
+  },
+  { name: 'log-level', form: 'LEVEL', about: 'trace, debug, info, warn or error, until chancery.log.level is set', fallback: 'info' },
+  { name: 'session-timeout', form: 'TIME', about: 'how long ZooKeeper waits for a silent node, such as 10s', fallback: '10s' },
+  { name: 'secret-key-file', form: 'FILE', about: 'the key that seals secrets (default: made in DIR, or derived from the cluster secret)' },
+] as const satisfies readonly SettingName[];
+
+export type SettingKey = (typeof settingNames)[number]['name'];
+export const variableOf = (name: string): string => `CHANCERY_${name.toUpperCase().replaceAll('-', '_')}`;
+
+/** Variables that the program reads besides the settings. */
+export const otherVariables = ['CHANCERY_CONFIG', 'CHANCERY_OPERATOR_URL'] as const;
+export const defaultConfigFile = 'chancery.yaml';
+export const defaultOperatorUrl = 'http://127.0.0.1:8480';
