@@ -1,0 +1,46 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { LogRefused } from '../port.ts';
+
+/** Files that the lock keeps in the directory. */
+export const lockFiles = ['lock', 'lock.holder'] as const;
+
+const holder = z.object({ pid: z.number(), host: z.string(), startedAt: z.string() });
+
+/**
+ * Takes the directory for this process. The lock is the kernel's own record lock on the file `lock`, so it ends with the process, however
+ * that ends, and holds between containers that share the directory, where process ids and abstract sockets would not.
+ * Node has no call for such locks; its SQLite takes one for an exclusive transaction, and writes nothing into the file for it.
+ * `lock.holder` says who has it. Nobody else may open `lock`: closing any handle on it would drop the lock.
+ * @returns how to give it back.
+ * @throws LogRefused naming the holder.
+ */
+export function lockDirectory(directory: string): () => void {
+  const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    if ((error as { errcode?: unknown }).errcode !== sqliteBusy) throw error;
+    throw new LogRefused(
+      `the log in ${directory} is in use by ${holderOf(directory)}: stop that process, or give this one another directory`,
+    );
+  }
+  const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
+  writeFileSync(join(directory, 'lock.holder'), `${JSON.stringify({ pid: process.pid, host: hostname(), startedAt })}\n`);
+  return () => database.close();
+}
+
+const sqliteBusy = 5;
+
+function holderOf(directory: string): string {
+  try {
+    const { pid, host, startedAt } = holder.parse(JSON.parse(readFileSync(join(directory, 'lock.holder'), 'utf8')));
+    return `process ${pid} on ${host}, started at ${startedAt}`;
+  } catch {
+    return 'a process that has not yet written its name into lock.holder';
+  }
+}
