@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { defineEvent, type EventOf, sealedText } from './kit.ts';
 
-export const configLimits = { keyLength: 256, valueLength: 8192, changesPerCall: 500 } as const;
+/** Bounds, in UTF-16 code units and pieces. Secrets are bounded so that a whole map, sealed, before and after, fits into one event. */
+export const configLimits = {
+  keyLength: 256,
+  valueLength: 8192,
+  changesPerCall: 500,
+  dynamicKeys: 100_000,
+  secretEntries: 128,
+  secretNameLength: 256,
+  secretLength: 256,
+} as const;
 const text = z.string().max(configLimits.valueLength);
 
 /** What one layer (the dynamic map, a node's file) says about a key. */

@@ -1,0 +1,146 @@
+/** The cluster configs there are: each with type, default, and what a single value must satisfy. A new key is a line here. */
+import {
+  boolean,
+  double,
+  duration,
+  integer,
+  integerList,
+  memorySize,
+  oneOf,
+  text,
+  textList,
+  textMap,
+  type ValueType,
+  wholeMs,
+} from './configValues.ts';
+
+export interface ConfigKey<T = unknown, N extends string = string> {
+  readonly type: ValueType<T, N>;
+  /** What is in force when neither the dynamic map nor a file says anything. */
+  readonly default?: string | undefined;
+  /** One sentence for operators. */
+  readonly about: string;
+  /** A map whose values are sealed before they reach the log, and masked wherever they are shown. */
+  readonly secret?: true;
+  /** Counts in a node's file only: a change while running is refused. */
+  readonly fileOnly?: true;
+  /** @returns what is wrong with a value of the right type; `undefined` for a good one. */
+  readonly check?: (value: T, key: string) => string | undefined;
+}
+
+const define = <T, N extends string, const D extends string | undefined = undefined>(
+  type: ValueType<T, N>,
+  about: string,
+  parts: Omit<ConfigKey<T, N>, 'type' | 'about' | 'default'> & { readonly default?: D } = {},
+): Omit<ConfigKey<T, N>, 'default'> & { readonly default: D } => ({ type, about, ...parts, default: parts.default as D });
+
+const shareOfDisk = (value: number, key: string): string | undefined =>
+  value > 0 && value <= 1 ? undefined : `Invalid configuration for ${key}, it must be within (0.0, 1.0].`;
+const atLeastOneMs = (nanos: bigint, key: string): string | undefined =>
+  wholeMs(nanos) >= 1 ? undefined : `Invalid configuration for ${key}, it must be greater than or equal to 1 ms.`;
+const aboveZero = (value: number | bigint, key: string): string | undefined => (value > 0 ? undefined : `${key} must be greater than 0.`);
+
+/** The words of `datalake.format`: the lake formats that Fluss can tier to. */
+export const dataLakeFormats = ['paimon', 'iceberg', 'lance', 'hudi'] as const;
+/** Every key that begins so may be set, whether it is listed here or not. */
+export const dataLakePrefix = 'datalake.';
+
+/** What Fluss lets an operator change while it runs. `kv.leader-replica.memory-reserved` needs no check: a size has no sign. */
+const flussKeys = {
+  'datalake.enabled': define(boolean, 'Whether new tables may be tiered to the lake; needs datalake.format when set to true.'),
+  'datalake.format': define(oneOf('DataLakeFormat', dataLakeFormats), 'The lake format that tables are tiered to.'),
+  'kv.leader-replica.memory-reserved': define(memorySize, 'Memory kept free for each leader replica of a primary key table.', {
+    default: '0b',
+  }),
+  'kv.rocksdb.shared-rate-limiter.bytes-per-sec': define(memorySize, 'Bytes per second that all RocksDB instances of a server may write.', {
+    default: '9223372036854775807b',
+  }),
+  'kv.snapshot.interval': define(duration, 'How often the buckets of a primary key table take a snapshot.', {
+    default: '10 min',
+    check: aboveZero,
+  }),
+  'log.replica.min-in-sync-replicas-number': define(integer, 'In-sync replicas needed before a write that asks for all is acknowledged.', {
+    default: '1',
+    check: aboveZero,
+  }),
+  'log.retention.roll-active-segment.enabled': define(boolean, 'Whether retention may close the segment that is still written.', {
+    default: 'false',
+  }),
+  'remote.data.dirs': define(textList, 'Directories for remote data; without any, the one of remote.data.dir.', { default: '' }),
+  'remote.data.dirs.strategy': define(
+    oneOf('RemoteDataDirStrategy', ['ROUND_ROBIN', 'WEIGHTED_ROUND_ROBIN']),
+    'How a new table or partition is given one of remote.data.dirs.',
+    { default: 'ROUND_ROBIN' },
+  ),
+  'remote.data.dirs.weights': define(integerList, 'With WEIGHTED_ROUND_ROBIN one weight for each of remote.data.dirs.', { default: '' }),
+  'security.sasl.plain.credentials': define(textMap, 'Users who may log in with SASL/PLAIN, as user:password entries.', {
+    default: '',
+    secret: true,
+  }),
+  'server.data-disk.write-limit-ratio': define(double, 'Share of a data disk in use above which a server refuses writes.', {
+    default: '0.85',
+  }),
+  'server.data-disk.write-recover-ratio': define(double, 'Share of a data disk in use below which writes are accepted again.', {
+    default: '0.80',
+  }),
+  'server.historical-partition.lookup-cache.max-disk-ratio': define(double, 'Share of a disk for lookups in historical partitions.', {
+    default: '0.10',
+    check: shareOfDisk,
+  }),
+  'server.historical-partition.lookuper-cache.expire-after-access': define(
+    duration,
+    'After how long without use a historical partition leaves the lookup cache.',
+    { default: '3 h', check: atLeastOneMs },
+  ),
+} as const;
+
+const longestForgetAfterMs = 3650 * 86_400_000;
+const forgetAfterRange = (nanos: bigint, key: string): string | undefined =>
+  wholeMs(nanos) >= 1 && wholeMs(nanos) <= longestForgetAfterMs ? undefined : `${key} must be from 1 ms to 3650 days.`;
+
+/** Chancery's own, unknown to Fluss. */
+const chanceryKeys = {
+  'chancery.coordinator.forget-after': define(duration, 'How long a lost Chancery node stays listed.', {
+    default: '24 h',
+    check: forgetAfterRange,
+  }),
+  'chancery.log.level': define(
+    oneOf('LogLevel', ['trace', 'debug', 'info', 'warn', 'error']),
+    'The least severe messages that Chancery nodes log.',
+    { default: 'info' },
+  ),
+  'chancery.submit.rate-limit-per-sec': define(
+    integer,
+    'Requests to change something that each Chancery node takes per second; 0: no limit.',
+    {
+      default: '0',
+      check: (value, key) => (value >= 0 ? undefined : `${key} must be 0 or more.`),
+    },
+  ),
+} as const;
+
+/** Read from the file of the node that leads, never changed while running. */
+const fileOnlyKeys = {
+  'remote.data.dir': define(text, 'The directory for remote data while remote.data.dirs is empty.', { fileOnly: true }),
+} as const;
+
+const known = { ...flussKeys, ...chanceryKeys, ...fileOnlyKeys } as const;
+
+export type KnownKey = keyof typeof known;
+type TypeOf<K extends KnownKey> = (typeof known)[K]['type'] extends ValueType<infer T> ? T : never;
+/** What a component reads of a key: never `undefined` for a key with a default. */
+export type ValueOf<K extends KnownKey> = (typeof known)[K]['default'] extends string ? TypeOf<K> : TypeOf<K> | undefined;
+/** The keys of a type, by its name. */
+export type KeyOf<N extends string> = { [K in KnownKey]: (typeof known)[K]['type']['name'] extends N ? K : never }[KnownKey];
+
+/** Every key that is known by name, ascending. */
+export const knownKeys: readonly KnownKey[] = (Object.keys(known) as KnownKey[]).sort();
+
+/** Keys that belong to Chancery itself: Fluss's own clients need not see them. */
+export const isChanceryKey = (key: string): boolean => Object.hasOwn(chanceryKeys, key);
+
+const anyDataLakeKey = define(text, 'A setting of the lake format, passed on as it is.') as ConfigKey;
+
+/** What is known about a key; `undefined` when there is no such cluster config. */
+export const configKeyOf = (key: string): ConfigKey | undefined =>
+  Object.hasOwn(known, key) ? (known[key as KnownKey] as ConfigKey) : key.startsWith(dataLakePrefix) ? anyDataLakeKey : undefined;
