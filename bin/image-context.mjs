@@ -1,4 +1,4 @@
-// Prepares .image/, which the Dockerfile's target `image` copies: the compiled sources and the runtime packages, for Linux whatever this is.
+// Prepares .image/, which the Dockerfile's target `image` copies: the compiled sources, and the runtime packages as Linux needs them.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';

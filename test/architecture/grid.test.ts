@@ -25,6 +25,8 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     kit: 'what every projection is made with',
     table: 'the map for many rows',
     state: 'the only list of projections',
+    configKeys: 'what is known of each config key',
+    configValues: 'what the text of a config value means',
     commands: 'folds every event: the idempotency keys',
     deadlines: 'folds events of several families: when which command is due',
     subjects: 'folds every event: what happened to whom',
