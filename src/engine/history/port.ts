@@ -43,9 +43,43 @@ export interface EventPage {
 
 export interface StateThen {
   readonly position: number;
+  /** Epoch milliseconds of that event; 0 at position 0. */
   readonly at: number;
-  /** Tables as plain objects, secrets as the word `sealed`. */
-  readonly state: unknown;
+  readonly epoch: number;
+  /** Projections by name, tables as plain objects, secrets as the word `sealed`. */
+  readonly state: Readonly<Record<string, unknown>>;
+}
+export interface StateOptions {
+  /** Names of projections, `configs`; absent means all but the bookkeeping. */
+  readonly projections?: readonly string[];
+}
+
+/** One change to the plain form of a state, as immer writes them. */
+export interface StatePatch {
+  readonly op: 'add' | 'remove' | 'replace';
+  /** Projection, table, key and further in. */
+  readonly path: readonly (string | number)[];
+  readonly value?: unknown;
+}
+/** An event and what it did. */
+export interface ReplayStep {
+  readonly event: HistoryEvent;
+  readonly patches: readonly StatePatch[];
+}
+/** Which events to show; all others are folded too. Both ends are inclusive. */
+export interface ReplayQuery {
+  readonly fromPosition?: number;
+  readonly to?: Moment;
+  readonly types?: readonly string[];
+  readonly subject?: string;
+  readonly principal?: string;
+  /** Also what the fold keeps for itself: idempotency keys, the index by subject, agenda, position and hash. */
+  readonly includeBookkeeping?: boolean;
+}
+export interface ReplayPage {
+  readonly steps: readonly ReplayStep[];
+  /** Give it as `fromPosition` for the next page; absent at the end. */
+  readonly next?: number;
 }
 
 /** The rows of a SELECT. Cells are JSON values; whole numbers beyond 2^53 and timestamps are texts. */
@@ -62,8 +96,10 @@ export interface SelectResult {
 export interface History {
   /** @throws HistoryRefused */
   events(query: EventQuery): Promise<EventPage>;
-  /** @throws HistoryRefused for a position beyond the head */
-  stateAt(moment: Moment): Promise<StateThen>;
+  /** The state right after a moment's event; absent means now. @throws HistoryRefused UNKNOWN_POSITION for one beyond the head, TOO_LARGE */
+  stateAt(moment: Moment | undefined, options?: StateOptions): Promise<StateThen>;
+  /** What each event did to the state, 1 to 1,000 at a time. @throws HistoryRefused */
+  replay(query: ReplayQuery & { readonly limit: number }): Promise<ReplayPage>;
   /** One SELECT over `sys` tables. `live` holds the rows of tables that are not in the log. @throws HistoryRefused */
   select(sql: string, options: SelectOptions): Promise<SelectResult>;
   close(): Promise<void>;

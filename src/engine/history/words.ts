@@ -1,0 +1,74 @@
+import type { ConfigValue } from '../../../events/configs.ts';
+import type { ChanceryEvent } from '../../../events/index.ts';
+
+type DataOf<T extends ChanceryEvent['type']> = Extract<ChanceryEvent, { readonly type: T }>['data'];
+type Words = { readonly [T in ChanceryEvent['type']]: (data: DataOf<T>) => string };
+
+/** Bounds of one line: a text that is longer ends in an ellipsis, further keys of one act are counted. */
+const wordsLimits = { text: 80, changes: 3, names: 5 } as const;
+
+/** A family adds a line for each of its events: what happened, for somebody who knows the cluster and not this code. */
+const words: Words = {
+  LogCreated: ({ format }) => `log created, format ${format}`,
+  LeadershipTaken: ({ nodeId, epoch }) => `${nodeId} took the lead, epoch ${epoch}`,
+  CoordinatorJoined: ({ nodeId, operatorUrl, release }) => `${nodeId} joined at ${shown(operatorUrl)}, release ${shown(release)}`,
+  CoordinatorLost: ({ nodeId, forgetAfterMs }) => `${nodeId} was lost, taken off the list in ${duration(forgetAfterMs)} unless it returns`,
+  CoordinatorForgotten: ({ nodeId }) => `${nodeId} was taken off the list`,
+  ClusterConfigsChanged: ({ changes }) => {
+    const told = changes.slice(0, wordsLimits.changes).map(changeInWords);
+    const rest = changes.length - told.length;
+    return [...told, ...(rest > 0 ? [`${rest} more ${rest === 1 ? 'key' : 'keys'}`] : [])].join(' · ');
+  },
+};
+
+/** What happened, on one line, in the operator's words; never a secret, never a control character. */
+export const wordsOf = (event: ChanceryEvent): string => (words[event.type] as (data: unknown) => string)(event.data);
+
+function changeInWords({ key, previous, value }: DataOf<'ClusterConfigsChanged'>['changes'][number]): string {
+  return `${value.kind === 'unset' ? 'reset' : 'set'} ${shown(key)}   ${valueInWords(previous)} → ${valueInWords(value)}`;
+}
+
+function valueInWords(value: ConfigValue): string {
+  switch (value.kind) {
+    case 'unset':
+      return 'unset';
+    case 'hidden':
+      return 'no value';
+    case 'text':
+      return quotedWhereUnclear(value.text);
+    case 'secrets':
+      return `sealed (${namesInWords(Object.keys(value.entries).sort())})`;
+  }
+}
+
+function namesInWords(names: readonly string[]): string {
+  if (names.length === 0) return 'nobody';
+  const told = names.slice(0, wordsLimits.names).map(shown);
+  return names.length > told.length ? `${told.join(', ')} and ${names.length - told.length} more` : told.join(', ');
+}
+
+/** Blank ends would not be seen, and a text may say what is said of a key without one. */
+const quotedWhereUnclear = (text: string): string =>
+  text.trim() !== text || text === '' || /^(unset|no value|sealed \(.*\))$/.test(text) ? `'${shown(text)}'` : shown(text);
+
+/** A text from outside, made fit for one line: cut, and without characters that steer a terminal or hide what is there. */
+function shown(text: string): string {
+  const characters = Array.from(text);
+  const cut = characters.length > wordsLimits.text ? `${characters.slice(0, wordsLimits.text - 1).join('')}…` : text;
+  return cut.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}}`,
+  );
+}
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+] as const;
+/** `24 h`, `90 s`, `1500 ms`: the largest unit that says it exactly. */
+function duration(ms: number): string {
+  const [unit, size] = units.find(([, one]) => ms >= one && ms % one === 0) ?? ['ms', 1];
+  return `${ms / size} ${unit}`;
+}
