@@ -62,4 +62,7 @@ export function redacted(data: unknown): unknown {
 }
 
 /** A node's name: letters, digits, dot, dash, underscore; it becomes a znode name and a metric label. */
-export const nodeId = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dot, dash and underscore, at most 64, a letter or digit first');
+export const nodeId = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dot, dash and underscore, at most 64, a letter or digit first')
+  .describe("The node's name.");

@@ -31,7 +31,11 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     deadlines: 'folds events of several families: when which command is due',
     subjects: 'folds every event: what happened to whom',
   },
-  'src/deciders': { kit: 'what every decider is made with', commands: 'the only list of commands' },
+  'src/deciders': {
+    kit: 'what every decider is made with',
+    commands: 'the only list of commands',
+    configRules: 'what configs.ts asks of keys and values; tested with it',
+  },
 };
 const familiesIn = (folder: string): readonly string[] => namesIn(folder).filter((name) => frames[folder]?.[name] === undefined);
 const families = familiesIn('events');
