@@ -24,10 +24,16 @@ export const subjects = defineProjection<Subjects>({
       state.byName = state.byName.update(subject, (row) =>
         row === undefined
           ? { count: 1, first: position, recent: [position] }
-          : { count: row.count + 1, first: row.first, recent: [...row.recent.slice(1 - recentLength), position] },
+          : { count: row.count + 1, first: row.first, recent: appended(row.recent, position) },
       );
     }
   },
 });
+
+function appended(recent: readonly number[], position: number): readonly number[] {
+  const next = recent.slice(1 - recentLength);
+  next.push(position);
+  return next;
+}
 
 export const subjectOf = (state: Subjects, subject: string): SubjectRow | undefined => state.byName.get(subject);

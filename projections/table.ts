@@ -6,13 +6,12 @@ interface Node<T> {
   owner: object | undefined;
   readonly items: T[];
 }
-/** 32 places. */
+/** 64 places. */
 type Level<T> = Node<T | undefined>;
 /** Rows, flat: key, value, key, value, … */
 type Bucket<V> = Node<string | V>;
-type Lower<V> = Level<Bucket<V>>;
-type Upper<V> = Level<Lower<V>>;
-type Root<V> = Level<Upper<V>>;
+type Group<V> = Level<Bucket<V>>;
+type Root<V> = Level<Group<V>>;
 
 /** Whoever folds a batch owns the nodes made for it and may write into them again; everybody else's nodes are copied first. */
 let owner: object | undefined;
@@ -26,21 +25,21 @@ export function seal(): void {
   owner = undefined;
 }
 
-/** FNV-1a over the key's code units, folded to 15 bits: three levels of 32. */
+/** FNV-1a over the key's code units, folded to 12 bits: two levels of 64. */
 function slotOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  return (hash ^ (hash >>> 15) ^ (hash >>> 30)) & 0x7fff;
+  return (hash ^ (hash >>> 12) ^ (hash >>> 24)) & 0xfff;
 }
 
 /** The same node when this batch made it, else a copy that this batch owns. */
 const writable = <T>(node: Node<T>): Node<T> => (owner !== undefined && node.owner === owner ? node : { owner, items: node.items.slice() });
 
-const level = <T>(): Level<T> => ({ owner, items: new Array<T | undefined>(32).fill(undefined) });
+const level = <T>(): Level<T> => ({ owner, items: new Array<T | undefined>(64).fill(undefined) });
 
 /**
- * A persistent map from text to values for collections that may pass 1,000 keys: a change copies three arrays of 32 and one
- * bucket, however many rows there are, and within a batch nothing twice. A draft would copy the whole collection each time.
+ * A persistent map from text to values for collections that may pass 1,000 keys: a change copies two arrays of 64 and one
+ * bucket (24 rows at 100,000), and within a batch nothing twice. A draft would copy the whole collection each time.
  * Where a row lies depends on its key alone, so equal contents have equal hashes. Values must not be changed once they are in.
  */
 export class Table<V> {
@@ -58,10 +57,8 @@ export class Table<V> {
 
   get(key: string): V | undefined {
     const slot = slotOf(key);
-    const rows = this.#root.items[slot >> 10]?.items[(slot >> 5) & 31]?.items[slot & 31]?.items;
-    if (rows === undefined) return undefined;
-    for (let i = 0; i < rows.length; i += 2) if (rows[i] === key) return rows[i + 1] as V;
-    return undefined;
+    const rows = this.#root.items[slot >> 6]?.items[slot & 63]?.items;
+    return rows === undefined ? undefined : (rows[placeOf(rows, key) + 1] as V | undefined);
   }
 
   has(key: string): boolean {
@@ -77,13 +74,22 @@ export class Table<V> {
   update(key: string, next: (present: V | undefined) => V): Table<V> {
     const slot = slotOf(key);
     const root = writable(this.#root);
-    const rows = bucketAt(root, slot).items;
-    let at = 0;
-    while (at < rows.length && rows[at] !== key) at += 2;
-    const isNew = at === rows.length;
-    if (isNew) rows.push(key, next(undefined));
-    else rows[at + 1] = next(rows[at + 1] as V);
-    return new Table(root, isNew ? this.size + 1 : this.size);
+    const group = groupAt(root, slot);
+    const present = group.items[slot & 63];
+    if (present === undefined) {
+      group.items[slot & 63] = { owner, items: [key, next(undefined)] };
+      return new Table(root, this.size + 1);
+    }
+    const bucket = writable(present);
+    group.items[slot & 63] = bucket;
+    const rows = bucket.items;
+    const at = placeOf(rows, key);
+    if (at < rows.length) {
+      rows[at + 1] = next(rows[at + 1] as V);
+      return new Table(root, this.size);
+    }
+    rows.push(key, next(undefined));
+    return new Table(root, this.size + 1);
   }
 
   /** The table without this row; the same table when there is none. */
@@ -91,16 +97,18 @@ export class Table<V> {
     if (!this.has(key)) return this;
     const slot = slotOf(key);
     const root = writable(this.#root);
-    const rows = bucketAt(root, slot).items;
-    rows.splice(rows.indexOf(key), 2);
-    if (rows.length === 0) prune(root, slot);
+    const group = groupAt(root, slot);
+    const rows = (group.items[slot & 63]?.items ?? []).slice();
+    rows.splice(placeOf(rows, key), 2);
+    // What is emptied goes, so that equal contents have equal hashes.
+    group.items[slot & 63] = rows.length === 0 ? undefined : { owner, items: rows };
+    if (group.items.every(isAbsent)) root.items[slot >> 6] = undefined;
     return new Table(root, this.size - 1);
   }
 
   /** Every row, in no order that means anything: sort what a person or a plan sees. */
   *rows(): Generator<readonly [key: string, value: V]> {
-    for (const upper of this.#root.items)
-      for (const lower of upper?.items ?? []) for (const bucket of lower?.items ?? []) yield* rowsOf(bucket);
+    for (const group of this.#root.items) for (const bucket of group?.items ?? []) yield* rowsOf(bucket);
   }
 
   /** Keys ascending by code units. */
@@ -111,13 +119,12 @@ export class Table<V> {
   /** What differs from an older table, found without looking at nodes both share. */
   *changesSince(older: Table<V>): Generator<TableChange<V>> {
     for (const [from, to] of differing(older.#root, this.#root))
-      for (const [lowerFrom, lowerTo] of differing(from, to))
-        for (const [bucketFrom, bucketTo] of differing(lowerFrom, lowerTo)) yield* differingRows(bucketFrom, bucketTo);
+      for (const [bucketFrom, bucketTo] of differing(from, to)) yield* differingRows(bucketFrom, bucketTo);
   }
 
   /** SHA-256 over the rows, base64. Nodes that did not change since the last call are not hashed again. */
   hash(): string {
-    return hashOf(this.#root, (upper) => hashOf(upper, (lower) => hashOf(lower, hashOfBucket)));
+    return hashOf(this.#root, (group) => hashOf(group, hashOfBucket));
   }
 }
 
@@ -127,35 +134,26 @@ export interface TableChange<V> {
   readonly after: V | undefined;
 }
 
-/** The bucket of a slot, it and the levels above ready to be written; `root` is writable already. */
-function bucketAt<V>(root: Root<V>, slot: number): Bucket<V> {
-  const upper = place(root, slot >> 10, level<Lower<V>>);
-  const lower = place(upper, (slot >> 5) & 31, level<Bucket<V>>);
-  return place(lower, slot & 31, (): Bucket<V> => ({ owner, items: [] }));
+/** Where a row begins in a bucket; its length when it is not there. Values may be texts too, so only even places are looked at. */
+function placeOf(rows: readonly unknown[], key: string): number {
+  let at = 0;
+  while (at < rows.length && rows[at] !== key) at += 2;
+  return at;
 }
 
-function place<N extends Node<unknown>>(parent: Level<N>, at: number, make: () => N): N {
-  const present = parent.items[at];
-  const node = present === undefined ? make() : (writable(present) as N);
-  if (node !== present) parent.items[at] = node;
-  return node;
-}
-
-/** Takes an emptied bucket and the levels it leaves empty away, so that equal contents have equal hashes. */
-function prune<V>(root: Root<V>, slot: number): void {
-  const upper = root.items[slot >> 10];
-  const lower = upper?.items[(slot >> 5) & 31];
-  if (upper === undefined || lower === undefined) return;
-  lower.items[slot & 31] = undefined;
-  if (lower.items.every(isAbsent)) upper.items[(slot >> 5) & 31] = undefined;
-  if (upper.items.every(isAbsent)) root.items[slot >> 10] = undefined;
+/** The group of a slot, ready to be written; `root` is writable already. */
+function groupAt<V>(root: Root<V>, slot: number): Group<V> {
+  const present = root.items[slot >> 6];
+  const group: Group<V> = present === undefined ? level() : writable(present);
+  root.items[slot >> 6] = group;
+  return group;
 }
 
 const isAbsent = (node: unknown): boolean => node === undefined;
 
 function* differing<T>(before: Level<T> | undefined, after: Level<T> | undefined): Generator<[T | undefined, T | undefined]> {
   if (before === after) return;
-  for (let i = 0; i < 32; i += 1) if (before?.items[i] !== after?.items[i]) yield [before?.items[i], after?.items[i]];
+  for (let i = 0; i < 64; i += 1) if (before?.items[i] !== after?.items[i]) yield [before?.items[i], after?.items[i]];
 }
 
 function* differingRows<V>(before: Bucket<V> | undefined, after: Bucket<V> | undefined): Generator<TableChange<V>> {
