@@ -6,7 +6,8 @@ import { type AppendOutcome, type EventLog, type Head, LogUnavailable } from './
 
 /**
  * Settles when a message has arrived. A test that wants to choose the order of arrivals gives its own, for example
- * `(label) => scheduler.schedule(Promise.resolve(), label)` with fast-check's scheduler. Messages of one client keep their order whatever it does.
+ * `(label) => scheduler.schedule(Promise.resolve(), label)` with fast-check's scheduler. Messages of one client keep their order
+ * whatever it does.
  */
 export type Hop = (label: string) => Promise<void>;
 const microtask: Hop = () => Promise.resolve();
@@ -116,7 +117,7 @@ export class MemoryHub {
     this.#tell();
   }
 
-  /** The node's session expired without its knowing: the others no longer see it; it still believes what it saw last, its leadership too. */
+  /** The node's session expired without its knowing: the others see it no more; it believes what it saw last, its leadership too. */
   partition(nodeId: string): void {
     const session = this.#present.get(nodeId);
     this.crash(nodeId);
@@ -259,7 +260,7 @@ const closedUnknown: AppendOutcome = { kind: 'unknown', detail: closedText };
 
 /**
  * Membership by order of joining. Each node sees a change one hop after it happened.
- * A live node of the same id is answered at once with NodeIdTaken: a session ends only by the hub's controls, so waiting would change nothing.
+ * A live node of the same id is answered at once with NodeIdTaken: a session ends only by the hub's controls, so waiting is no use.
  */
 export class MemoryMembership implements Membership {
   readonly #hub: MemoryHub;

@@ -39,7 +39,7 @@ test('with messages arriving in any order, two writers leave one chain with each
   await fc.assert(property, { numRuns: 200 });
 });
 
-test('a failed append takes every one with it that was sent before its answer, even one that would fit, and none that came later', async () => {
+test('a failed append takes those with it that were sent before its answer, even one that would fit, and no later ones', async () => {
   const hub = new MemoryHub();
   const log = new MemoryLog(hub);
   const epoch = await log.raiseEpoch();

@@ -1,7 +1,7 @@
 import { type FileHandle, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A file as the log uses it. The one place where a test can make a disk fail. */
+/** A file as the log uses it. */
 export interface LogFile {
   /** All of the bytes, at that position. */
   write(bytes: Uint8Array, position: number): Promise<void>;
@@ -13,11 +13,17 @@ export interface LogFile {
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }
-export type OpenFile = (path: string, how: 'read' | 'write' | 'create') => Promise<LogFile>;
+
+/** What the segments need of a disk. The one place where a test can make it fail. */
+export interface Disk {
+  open(path: string, how: 'read' | 'write' | 'create'): Promise<LogFile>;
+  /** Makes the names in a directory durable: a new file may otherwise be gone after a power cut, with everything in it. */
+  syncDirectory(directory: string): Promise<void>;
+}
 
 const flags = { read: 'r', write: 'r+', create: 'wx+' } as const;
 
-export const openFile: OpenFile = async (path, how) => {
+const openFile: Disk['open'] = async (path, how) => {
   const handle = await open(path, flags[how]);
   return {
     write: (bytes, position) => writeAll(handle, bytes, position),
@@ -50,7 +56,6 @@ async function readAll(handle: FileHandle, position: number, length: number): Pr
   return bytes.subarray(0, done);
 }
 
-/** Makes the names in a directory durable: a new file may otherwise be gone after a power cut, with everything in it. */
 export async function syncDirectory(directory: string): Promise<void> {
   const handle = await open(directory, 'r');
   try {
@@ -59,6 +64,8 @@ export async function syncDirectory(directory: string): Promise<void> {
     await handle.close();
   }
 }
+
+export const realDisk: Disk = { open: openFile, syncDirectory };
 
 /** Replaces a small file: after a crash it holds the old text or the new one, never a part. */
 export async function replaceFile(directory: string, name: string, text: string): Promise<void> {

@@ -19,19 +19,25 @@ const holder = z.object({ pid: z.number(), host: z.string(), startedAt: z.string
  * @throws LogRefused naming the holder.
  */
 export function lockDirectory(directory: string): () => void {
-  const database = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
+  const path = join(directory, 'lock');
+  let database: DatabaseSync | undefined;
   try {
+    database = new DatabaseSync(path, { timeout: 0 });
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
-    database.close();
-    if ((error as { errcode?: unknown }).errcode !== sqliteBusy) throw error;
+    database?.close();
+    if ((error as { errcode?: unknown }).errcode !== sqliteBusy)
+      throw new LogRefused(
+        `${path} cannot be locked (${String(error)}): make the directory writable, and remove that file if it holds anything`,
+      );
     throw new LogRefused(
       `the log in ${directory} is in use by ${holderOf(directory)}: stop that process, or give this one another directory`,
     );
   }
   const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
   writeFileSync(join(directory, 'lock.holder'), `${JSON.stringify({ pid: process.pid, host: hostname(), startedAt })}\n`);
-  return () => database.close();
+  const held = database;
+  return () => held.close();
 }
 
 const sqliteBusy = 5;

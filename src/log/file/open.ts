@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Membership } from '../../ports/membership.ts';
 import { type EventLog, LogRefused } from '../port.ts';
 import { claimFormat, hasFormat, makeDirectory, readEpoch, writeEpoch } from './directory.ts';
-import { type OpenFile, openFile } from './disk.ts';
+import { type Disk, realDisk } from './disk.ts';
 import { lockDirectory } from './lock.ts';
 import { FileLog } from './log.ts';
 import { SoleMembership } from './membership.ts';
@@ -14,8 +14,8 @@ export interface FileLogOptions {
   readonly readOnly?: boolean;
   /** After this many milliseconds a call that the disk has not answered settles; 5,000 when absent. */
   readonly timeoutMs?: number;
-  /** How files are opened; for tests of failing disks. */
-  readonly openFile?: OpenFile;
+  /** Where the segments are; for tests of failing disks. */
+  readonly disk?: Disk;
 }
 
 export interface OpenedFileLog {
@@ -33,7 +33,7 @@ export interface OpenedFileLog {
  */
 export async function openFileLog(directory: string, options: FileLogOptions = {}): Promise<OpenedFileLog> {
   const path = resolve(directory);
-  const segments = new Segments(path, options.openFile ?? openFile);
+  const segments = new Segments(path, options.disk ?? realDisk);
   const timeoutMs = options.timeoutMs ?? 5000;
   if (options.readOnly === true) {
     if (!(await exists(path))) throw new LogRefused(`there is no log in ${path}: check the directory's name`);

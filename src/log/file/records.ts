@@ -46,7 +46,7 @@ export function recordAt(bytes: Buffer, offset: number): FoundRecord | undefined
   const word = bytes.readUInt32LE(offset);
   const length = word & 0x7fffffff;
   const end = offset + headerBytes + length;
-  if (length === 0 || length > maxPayloadBytes || end > bytes.length) return undefined; // Zeros would be a sound empty record.
+  if (length > maxPayloadBytes || end > bytes.length) return undefined;
   if (bytes.readUInt32LE(offset + 4) !== checksum(bytes, offset, length)) return undefined;
   return { end, startsGroup: word >= groupStart };
 }
@@ -67,7 +67,7 @@ export interface Scan {
   readonly rest: Rest;
 }
 
-/** Checks every record of a segment, or of its end. @param base the offset in the file at which the bytes begin, for the words of a damage. */
+/** Checks every record of a segment, or of its end. @param base where in the file the bytes begin, for the words of a damage. */
 export function scanRecords(bytes: Buffer, base = 0): Scan {
   const offsets: number[] = [];
   let end = 0;

@@ -5,7 +5,7 @@ import type { EncodedEntry } from '../../../events/envelope.ts';
 import { emptyHead, headAfter } from '../condition.ts';
 import { type Head, LogRefused, LogUnavailable } from '../port.ts';
 import { listSegments, segmentName } from './directory.ts';
-import { type LogFile, type OpenFile, syncDirectory } from './disk.ts';
+import type { Disk, LogFile } from './disk.ts';
 import { encodeGroup, type Rest, recordAt, recordBytes, scanRecords, textOf } from './records.ts';
 
 /** A segment is full at this many entries, or when the next one would take it over this many bytes. */
@@ -32,7 +32,7 @@ const headFields = z.object({ index: z.number(), firstPosition: z.number(), coun
  */
 export class Segments {
   readonly #directory: string;
-  readonly #openFile: OpenFile;
+  readonly #disk: Disk;
   readonly #list: Segment[] = [];
   #active: LogFile | undefined;
   #head = emptyHead;
@@ -40,9 +40,9 @@ export class Segments {
   #looked: number | undefined; // The file up to which `look` has come.
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(directory: string, openFile: OpenFile) {
+  constructor(directory: string, disk: Disk) {
     this.#directory = directory;
-    this.#openFile = openFile;
+    this.#disk = disk;
   }
 
   /** The newest durable entry; in a reader the newest complete one. */
@@ -55,7 +55,7 @@ export class Segments {
     return this.#epoch;
   }
 
-  /** Takes in what is in the files and was not known before. The first look begins at the last file: older ones wait until they are needed. */
+  /** Takes in what is new in the files. The first look begins at the last file: older ones wait until they are needed. */
   look(): Promise<Rest> {
     return this.#inTurn(async () => {
       for (const firstIndex of await listSegments(this.#directory)) this.#add(firstIndex);
@@ -73,14 +73,14 @@ export class Segments {
     const last = this.#list.at(-1);
     if (last === undefined) return [];
     for (const { damage } of this.#list) if (damage !== undefined) throw new LogRefused(damage);
-    const file = await this.#openFile(last.path, 'write');
+    const file = await this.#disk.open(last.path, 'write');
     this.#active = file;
     if (rest.kind !== 'torn') return [];
     const bytes = await file.read(last.end, (await file.size()) - last.end);
     const kept = `${last.path}.cut-${last.end}`;
     await writeFile(kept, bytes, { flush: true });
     await file.truncate(last.end);
-    await syncDirectory(this.#directory);
+    await this.#disk.syncDirectory(this.#directory);
     const where = `${last.path}: the last write was not complete`;
     return [`${where}: ${bytes.length} bytes behind entry ${this.#head.index} were cut off at offset ${last.end} and kept in ${kept}`];
   }
@@ -142,7 +142,7 @@ export class Segments {
     await failed?.close().catch(() => {}); // Its write has failed already; there is nothing more to learn from it.
     const last = this.#list.at(-1);
     if (last === undefined) return;
-    const file = await this.#openFile(last.path, 'write');
+    const file = await this.#disk.open(last.path, 'write');
     try {
       const { offsets, end } = scanRecords(await file.read(0, last.end));
       if (end !== last.end || offsets.length !== last.offsets.length)
@@ -211,8 +211,7 @@ export class Segments {
     for (let at = 0; first + texts.length < past; ) {
       const record = recordAt(bytes, at);
       if (record === undefined) {
-        const damage = damageText(segment, from + at, first + texts.length, 'it was sound before');
-        if (texts.length === 0) throw new LogRefused(damage);
+        segment.damage = damageText(segment, from + at, first + texts.length, 'it was sound before');
         break;
       }
       texts.push(textOf(bytes, at, record));
@@ -225,7 +224,7 @@ export class Segments {
   async #readFrom(segment: Segment, from: number, length: number): Promise<Buffer> {
     const shared = segment === this.#list.at(-1) ? this.#active : undefined;
     try {
-      const file = shared ?? (await this.#openFile(segment.path, 'read'));
+      const file = shared ?? (await this.#disk.open(segment.path, 'read'));
       try {
         const wanted = length === Number.POSITIVE_INFINITY ? (await file.size()) - from : length;
         if (wanted >= 0) return await file.read(from, wanted);
@@ -247,12 +246,12 @@ export class Segments {
     }
     const firstIndex = this.#head.index + 1;
     const path = join(this.#directory, segmentName(firstIndex));
-    const file = await this.#openFile(path, 'create');
+    const file = await this.#disk.open(path, 'create');
     try {
-      await syncDirectory(this.#directory);
+      await this.#disk.syncDirectory(this.#directory);
     } catch (error) {
-      await file.close();
-      await rm(path, { force: true }); // Without it the next try would stumble over a file that holds nothing.
+      await rm(path, { force: true }); // Else the next try would stumble over a file that holds nothing.
+      await file.close().catch(() => {}); // Nothing was written to it.
       throw error;
     }
     const full = this.#active;
