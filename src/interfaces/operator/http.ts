@@ -1,0 +1,190 @@
+import swagger from '@fastify/swagger';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { History } from '../../engine/history/port.ts';
+import type { Node } from '../../engine/node.ts';
+import type { EventLog } from '../../log/port.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import type { Sealer } from '../../secrets/port.ts';
+import { configRoutes } from './configs.ts';
+import { EventStreams, type streamLimits } from './eventStreams.ts';
+import { eventRoutes } from './events.ts';
+import { healthRoutes, Readiness } from './health.ts';
+import { parseJson } from './json.ts';
+import { logRoutes } from './log.ts';
+import { createMetrics, type Metrics, metricsRoutes } from './metrics.ts';
+import { malformed, type Problem, problem, problemOfError, problemOfZod, Refused, rawAnswer, sendProblem } from './problems.ts';
+import { sqlRoutes } from './sql.ts';
+import { stateRoutes } from './state.ts';
+import { statusRoutes } from './status.ts';
+import { submissionRoutes } from './submissions.ts';
+
+export interface OperatorParts {
+  readonly node: Node;
+  readonly log: Pick<EventLog, 'read' | 'head' | 'silentForMs'>;
+  readonly history: History;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly release: string;
+  /** Shared by all nodes of the cluster. Absent for a node on its own: then there is no route between nodes. */
+  readonly clusterSecret?: string;
+  /** The catalog's name in SQL; default `fluss_catalog`. */
+  readonly catalog?: string;
+  /** For tests. */
+  readonly streamLimits?: Partial<Record<keyof typeof streamLimits, number>>;
+}
+
+export interface OperatorServer {
+  /** Port 0 takes a free one. @returns where it listens. @throws Error of the operating system, EADDRINUSE and its like */
+  listen(address: { readonly host: string; readonly port: number }): Promise<{ readonly url: string; readonly port: number }>;
+  /** Refuses new connections, ends streams, finishes what is under way, cuts what has not ended within `timeoutMs`. */
+  close(timeoutMs?: number): Promise<void>;
+}
+
+/** `requestMs`: for a request to arrive in full. A request that has arrived is bounded by the node's own deadlines. */
+export const httpLimits = { bodyBytes: 1024 * 1024, headerBytes: 16 * 1024, requestMs: 30_000, headersMs: 10_000, idleMs: 65_000 } as const;
+
+/** The operator interface: resources, history, SQL, health and metrics over HTTP, described at /openapi.json. */
+export function createOperatorServer(parts: OperatorParts): OperatorServer {
+  const { node, log, clock, logger } = parts;
+  const streams = new EventStreams({ node, history: parts.history, clock, logger }, parts.streamLimits);
+  const readiness = new Readiness(node);
+  const metrics = createMetrics(node, log, streams);
+  node.observer = metrics.observer;
+  const http = createFastify(logger);
+  measure(http, metrics);
+  void http.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Chancery operator API', description: 'Every refusal is problem JSON (RFC 9457).', version: parts.release },
+    },
+    transform: jsonSchemaTransform,
+  });
+  registerRoutes(http, parts, { streams, readiness, metrics });
+  http.addHook('preClose', async () => streams.close());
+  return {
+    listen: async ({ host, port }) => {
+      readiness.begin(log, clock).catch((error: unknown) => logger.error({ err: error }, 'the head of the log could not be read'));
+      const url = await http.listen({ host, port });
+      const address = http.server.address();
+      return { url, port: typeof address === 'object' && address !== null ? address.port : port };
+    },
+    close: async (timeoutMs = 5_000) => {
+      readiness.close();
+      const cancel = clock.after(timeoutMs, () => http.server.closeAllConnections());
+      await http.close();
+      cancel();
+      metrics.registry.clear();
+    },
+  };
+}
+
+function registerRoutes(
+  http: FastifyInstance,
+  parts: OperatorParts,
+  own: { readonly streams: EventStreams; readonly readiness: Readiness; readonly metrics: Metrics },
+): void {
+  const { node, history, sealer, log, clusterSecret, clock } = parts;
+  void http.register(configRoutes, { node, sealer });
+  void http.register(eventRoutes, { node, history, streams: own.streams });
+  void http.register(stateRoutes, { node, history });
+  void http.register(statusRoutes, { node, appends: own.metrics.appends });
+  void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });
+  void http.register(logRoutes, { node, log });
+  void http.register(healthRoutes, { node, readiness: own.readiness });
+  void http.register(metricsRoutes, { metrics: own.metrics });
+  if (clusterSecret !== undefined) void http.register(submissionRoutes, { node, clusterSecret });
+  void http.register(async (scope) => {
+    scope.get('/openapi.json', { schema: { hide: true } }, async () => http.swagger());
+  });
+}
+
+function createFastify(logger: Logger): FastifyInstance {
+  const http = fastify({
+    logger: false,
+    bodyLimit: httpLimits.bodyBytes,
+    requestTimeout: httpLimits.requestMs,
+    keepAliveTimeout: httpLimits.idleMs,
+    forceCloseConnections: 'idle',
+    http: { maxHeaderSize: httpLimits.headerBytes, headersTimeout: httpLimits.headersMs },
+    routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: (error, _request, reply) => void sendProblem(reply as unknown as FastifyReply, problemOfFramework(error, logger)),
+    clientErrorHandler: (error, socket) => {
+      if (error.code !== 'ECONNRESET' && socket.writable) socket.write(rawAnswer(problemOfConnection(error.code)));
+      socket.destroySoon();
+    },
+  });
+  const allowed = methodsByPath(http);
+  http.setValidatorCompiler(({ schema }) => (data: unknown) => {
+    const parsed = (schema as z.ZodType).safeParse(data);
+    return parsed.success ? { value: parsed.data } : { error: new Refused(problemOfZod(parsed.error)) };
+  });
+  http.setSerializerCompiler(serializerCompiler);
+  http.removeAllContentTypeParsers();
+  http.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_request: FastifyRequest, body: Buffer) => parseJson(body));
+  http.setErrorHandler((error, request, reply) => {
+    const refused = problemOfError(error) ?? problemOfFramework(error, logger, `${request.method} ${request.routeOptions.url ?? ''}`);
+    return sendProblem(reply, refused);
+  });
+  http.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? '';
+    const methods = allowed(path);
+    if (methods.length === 0) return sendProblem(reply, problem('UNKNOWN_ROUTE', `there is nothing at ${path.slice(0, 200)}`));
+    const headers = { allow: methods.join(', ') };
+    return sendProblem(reply, problem('METHOD_NOT_ALLOWED', `${request.method} is not offered here`, { headers }));
+  });
+  return http;
+}
+
+/** @returns the methods offered at a path, ascending; none when nothing is there. */
+function methodsByPath(http: FastifyInstance): (path: string) => readonly string[] {
+  const routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  http.addHook('onRoute', ({ url, method }) => {
+    const pattern = new RegExp(`^${url.replaceAll('.', '\\.').replace(/:\w+/g, '[^/]+')}$`);
+    routes.push({ pattern, methods: Array.isArray(method) ? method : [method] });
+  });
+  return (path) => [...new Set(routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods))].sort();
+}
+
+/** Fastify's own errors by their codes. What is not listed is a fault of this program: told to the log, not to the caller. */
+function problemOfFramework(error: unknown, logger: Logger, request = ''): Problem {
+  const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; statusCode?: number };
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return {
+        ...problem('MALFORMED_JSON', 'the body is larger than this address takes: 1 MB, or 4 MB between nodes'),
+        status: 413,
+        code: 'TOO_LARGE',
+        remedy: 'Split the request into smaller ones.',
+      };
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return problem('UNSUPPORTED_MEDIA_TYPE', 'the body is not said to be JSON');
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return malformed('', 'the body is not as long as Content-Length says');
+    case 'FST_ERR_BAD_URL':
+      return malformed('', 'the address holds a % that encodes nothing');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return problem('MALFORMED_JSON', 'the body is empty');
+    default:
+      if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+        return { ...malformed('', 'the request cannot be read'), status: statusCode };
+      logger.error({ err: error, request }, 'a request failed in a way that nobody foresaw');
+      return problem('INTERNAL_ERROR', 'something went wrong inside this node');
+  }
+}
+
+function problemOfConnection(code: string): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') return problem('HEADERS_TOO_LARGE', 'address and headers are longer than 16 KB');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem('REQUEST_TIMED_OUT', 'the request did not arrive in full in time');
+  return malformed('', 'this is not an HTTP request');
+}
+
+function measure(http: FastifyInstance, metrics: Metrics): void {
+  http.addHook('onRequest', async () => metrics.requestStarted());
+  http.addHook('onResponse', async (request, reply) => {
+    metrics.requestEnded(request.method, request.routeOptions.url ?? 'unknown', reply.statusCode, reply.elapsedTime / 1000);
+  });
+}

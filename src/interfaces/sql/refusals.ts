@@ -1,0 +1,33 @@
+/** Why a statement that reads well cannot be run. Those of a query are in `errors.ts`, those of a command in `src/rejection.ts`. */
+export const statementRefusals = {
+  UNKNOWN_PROCEDURE: 'SHOW PROCEDURES lists what can be called.',
+  WRONG_ARGUMENTS: 'DESCRIBE followed by the name of the procedure shows its arguments.',
+  INVALID_ARGUMENT: 'DESCRIBE followed by the name of the procedure shows its arguments. Nothing was changed.',
+  UNKNOWN_CATALOG: 'SHOW CATALOGS lists the catalogs; the name may be left out.',
+  UNKNOWN_DATABASE: 'SHOW DATABASES lists the databases; system tables and procedures are in sys.',
+  UNKNOWN_OBJECT: 'SHOW TABLES and SHOW PROCEDURES list what can be described.',
+  UNKNOWN_PROPERTY: 'SET without anything behind it lists the properties.',
+  INVALID_PROPERTY: 'Give a value as the message says.',
+  NOT_AVAILABLE: 'SHOW PROCEDURES and SHOW TABLES list what this release offers.',
+  SCRIPT_TOO_LONG: 'Send the remaining statements in a script of their own.',
+} as const;
+export type StatementRefusalCode = keyof typeof statementRefusals;
+
+/** An expected "no" to a statement. */
+export interface StatementRefusal {
+  readonly code: StatementRefusalCode;
+  /** The argument or property at fault: `config_pairs[1]`; empty when it is about the statement. */
+  readonly field: string;
+  readonly detail: string;
+  readonly remedy: string;
+  /** UTF-16 units from the start of the script. */
+  readonly offset?: number;
+}
+
+export const refusal = (code: StatementRefusalCode, field: string, detail: string, offset?: number): StatementRefusal => ({
+  code,
+  field,
+  detail,
+  remedy: statementRefusals[code],
+  ...(offset === undefined ? {} : { offset }),
+});
