@@ -59,7 +59,8 @@ export function operationFault({ op, key, value }: Operation, at: string): Rejec
 export function unparsable(key: string, given: string, field: string): Rejection {
   const definition = configKeyOf(key);
   const shown = definition?.secret ? '******' : given;
-  const detail = `Cannot parse '${shown}' as ${definition?.type.name} for config '${key}': Could not parse value '${shown}' for key '${key}'.`;
+  const type = definition?.type.name;
+  const detail = `Cannot parse '${shown}' as ${type} for config '${key}': Could not parse value '${shown}' for key '${key}'.`;
   return rejection('INVALID_CONFIG_VALUE', field, detail);
 }
 
@@ -154,7 +155,8 @@ const remoteWeights: Rule = ({ after }) => {
   const key = 'remote.data.dirs.weights';
   const strategy = 'remote.data.dirs.strategy = WEIGHTED_ROUND_ROBIN';
   if (weights.length !== directories) {
-    const detail = `${key} has ${weights.length} weights and remote.data.dirs ${directories} directories: ${strategy} needs as many of both.`;
+    const counts = `${key} has ${weights.length} weights and remote.data.dirs ${directories} directories`;
+    const detail = `${counts}: ${strategy} needs as many of both.`;
     return { key, detail };
   }
   const negative = weights.findIndex((weight) => weight < 0);
@@ -163,7 +165,10 @@ const remoteWeights: Rule = ({ after }) => {
   return sum > 0 ? undefined : { key, detail: `${key} adds up to 0: ${strategy} needs a weight above 0.` };
 };
 
-/** Each with the keys it is about: while none of them changes, the rule is not looked at, so that what another leader's file broke locks nothing else. */
+/**
+ * Each with the keys it is about. While none of them changes the rule is not looked at: what the file of another leader broke must
+ * not lock every other key.
+ */
 const rules: readonly { readonly isAbout: (key: string) => boolean; readonly rule: Rule }[] = [
   { isAbout: (key) => key.startsWith(dataLakePrefix), rule: lakeNeedsFormat },
   { isAbout: (key) => key.startsWith(dataLakePrefix), rule: lakeKeysFitFormat },

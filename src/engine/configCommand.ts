@@ -140,6 +140,6 @@ function secretFault(key: string, name: string, secret: string, i: number): stri
   const subject = `${key}[${i}]: password for user '${name}'`;
   if (secret === '') return `${subject} is empty.`;
   if (/[,:'";\\]/.test(secret) || textFault(secret) !== undefined)
-    return `${subject} contains invalid characters. Commas, colons, quotes, semicolons, backslashes and control characters are not allowed.`;
+    return `${subject} contains invalid characters. No comma, colon, quote, semicolon, backslash or control character is allowed.`;
   return secret.length > secretLength ? `${subject} has ${secret.length} characters; at most ${secretLength} are taken.` : undefined;
 }
