@@ -194,6 +194,19 @@ test('a read that hangs while an entry is compared: what comes after its time is
   expect(await next).toEqual({ kind: 'appended' });
 });
 
+test('a refusal that was found before a hang is not given to an append that came after it', async () => {
+  const { disk, log, epoch } = await failing(150);
+  const chain = chainFromStart(3, { epoch });
+  await appendAll(log, chain.slice(0, 1));
+  const release = disk.hang('datasync');
+  const stale = entryAfter(headAfter(chain[1] ?? entryAfter(emptyHead)), { epoch: epoch - 1 });
+  const outcomes = await Promise.all([chain[1] ?? stale, stale].map((each) => log.append(each)));
+  expect(outcomes.map(({ kind }) => kind)).toEqual(['unknown', 'unknown']);
+  const next = log.append(chain[2] ?? stale);
+  release();
+  expect(await next).toEqual({ kind: 'appended' });
+});
+
 test('closing while a sync hangs settles, and keeps the directory until the write is over', async () => {
   const directory = await temporaryDirectory();
   const disk = new FailingDisk();

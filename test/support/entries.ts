@@ -17,7 +17,7 @@ export interface EntryWish {
 let batches = 0;
 
 /** One event that changes `key` to `text`, valid for `decodeEntry`. */
-export function configEvent(id: string, text: string): LoggedEvent {
+function configEvent(id: string, text: string): LoggedEvent {
   const value: ConfigValue = { kind: 'text', text };
   const event = clusterConfigsChanged({ changes: [{ key: 'test.key', previous: { kind: 'unset' }, value }] });
   const act = {

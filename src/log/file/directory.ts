@@ -7,9 +7,11 @@ import { lockFiles } from './lock.ts';
 /** The form of the directory that this release writes and reads. */
 const formatNumber = 1;
 
+/** @param directory an absolute path. */
 export async function makeDirectory(directory: string): Promise<void> {
   const made = await mkdir(directory, { recursive: true });
-  if (made !== undefined) await syncDirectory(dirname(made));
+  if (made === undefined) return;
+  for (let at = directory; at.length >= made.length; at = dirname(at)) await syncDirectory(dirname(at));
 }
 
 /** Writes the format into a new directory. @throws LogRefused when the directory holds something else. */

@@ -24,6 +24,12 @@ interface Waiting {
   readonly settle: (outcome: AppendOutcome) => void;
 }
 
+interface NextGroup {
+  /** What is to be written. */
+  readonly fresh: readonly EncodedEntry[];
+  readonly refused?: { readonly waiting: Waiting; readonly outcome: AppendOutcome };
+}
+
 /**
  * The log of one process in segment files. One loop does everything that writes, so nothing there needs a lock: it takes what is
  * waiting, checks each against the one before, writes those that fit as one group, makes it durable with one fdatasync, and answers.
@@ -139,12 +145,12 @@ export class FileLog implements EventLog {
     try {
       if (this.#uncertain) await this.#parts.segments.recover();
       this.#uncertain = false;
-      const { fresh, refusal } = await this.#nextGroup(group);
+      const { fresh, refused } = await this.#nextGroup(group);
       if (fresh.length > 0) await this.#write(fresh);
       this.#silentSince = undefined;
       for (const waiting of group) waiting.settle({ kind: 'appended' });
-      if (refusal === undefined) return;
-      this.#queue[0]?.settle(refusal);
+      if (refused === undefined || !this.#unsettled.has(refused.waiting)) return; // Its time may have run out during the write.
+      refused.waiting.settle(refused.outcome);
       this.#settleAll({ kind: 'conflict' }); // Whoever is behind a refused one has no effect, even if it would fit.
     } catch (error) {
       this.#silentSince ??= performance.now();
@@ -155,7 +161,7 @@ export class FileLog implements EventLog {
   }
 
   /** Moves from the queue into `group` what can be written together or is in the log already, up to the first that is refused. */
-  async #nextGroup(group: Waiting[]): Promise<{ readonly fresh: EncodedEntry[]; readonly refusal?: AppendOutcome }> {
+  async #nextGroup(group: Waiting[]): Promise<NextGroup> {
     const fresh: EncodedEntry[] = [];
     let head = this.#parts.segments.head;
     let bytes = 0;
@@ -164,7 +170,7 @@ export class FileLog implements EventLog {
       const isThere = await this.#isThere(encoded, fresh);
       if (this.#queue[0] !== next) continue; // Its time ran out while the file was asked.
       const refusal = isThere ? undefined : refusalOf(encoded, head, this.#epoch);
-      if (refusal !== undefined) return { fresh, refusal };
+      if (refusal !== undefined) return { fresh, refused: { waiting: next, outcome: refusal } };
       this.#queue.shift();
       group.push(next);
       if (isThere) continue;

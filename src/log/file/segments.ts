@@ -9,7 +9,7 @@ import type { Disk, LogFile } from './disk.ts';
 import { encodeGroup, type Rest, recordAt, recordBytes, scanRecords, textOf } from './records.ts';
 
 /** A segment is full at this many entries, or when the next one would take it over this many bytes. */
-export const segmentLimits = { entries: 1000, bytes: 64 * 1024 * 1024 } as const;
+const segmentLimits = { entries: 1000, bytes: 64 * 1024 * 1024 } as const;
 
 interface Segment {
   readonly firstIndex: number;
