@@ -76,13 +76,18 @@ export interface EncodedEntry {
   readonly text: string;
 }
 
-/** An entry that this release cannot read or must not believe. `code` says which; the message names what and the remedy. */
+/**
+ * An entry that this release cannot read or must not believe. `code` says which; the message names what and the remedy.
+ * `position` is that of the event at fault, absent when it is the entry as a whole.
+ */
 export class UnreadableEntry extends Error {
   readonly code: 'MALFORMED' | 'BROKEN_CHAIN' | 'UNKNOWN_FORMAT' | 'UNKNOWN_EVENT' | 'UNKNOWN_VERSION';
-  constructor(code: UnreadableEntry['code'], message: string) {
+  readonly position: number | undefined;
+  constructor(code: UnreadableEntry['code'], message: string, position?: number) {
     super(message);
     this.name = 'UnreadableEntry';
     this.code = code;
+    this.position = position;
   }
 }
 
@@ -185,11 +190,13 @@ function decodeEvent(stored: StoredEvent, position: number): LoggedEvent {
     throw new UnreadableEntry(
       'UNKNOWN_EVENT',
       `position ${position} holds an event '${stored.type}' that this release does not know: start a newer Chancery`,
+      position,
     );
   if (stored.version > definition.version)
     throw new UnreadableEntry(
       'UNKNOWN_VERSION',
       `position ${position} holds ${stored.type} version ${stored.version}, this release reads up to ${definition.version}: start a newer Chancery`,
+      position,
     );
   let data = stored.data as Readonly<Record<string, unknown>>;
   for (let version = stored.version; version < definition.version; version += 1) data = definition.upcast[version]?.(data) ?? data;
@@ -198,6 +205,7 @@ function decodeEvent(stored: StoredEvent, position: number): LoggedEvent {
     throw new UnreadableEntry(
       'MALFORMED',
       `position ${position} holds a ${stored.type} that its schema refuses: ${z.prettifyError(parsed.error)}`,
+      position,
     );
   stored.version = definition.version;
   stored.data = parsed.data;

@@ -1,5 +1,5 @@
 /** Every event type there is. A family adds its definitions here and nowhere else. */
-import { clusterConfigsChanged, type ConfigEvent } from './configs.ts';
+import { type ConfigEvent, clusterConfigsChanged } from './configs.ts';
 import { type CoordinatorEvent, coordinatorForgotten, coordinatorJoined, coordinatorLost } from './coordinators.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';

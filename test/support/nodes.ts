@@ -1,7 +1,7 @@
 import type { Entry } from '../../events/envelope.ts';
 import { decodeEntry } from '../../events/envelope.ts';
 import type { Command } from '../../src/deciders/commands.ts';
-import { type ForwardedRequest, PeerUnreachable, type Peers } from '../../src/engine/forwarding.ts';
+import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../src/engine/forwarding.ts';
 import { Node } from '../../src/engine/node.ts';
 import type { Caller, Reply } from '../../src/engine/submission.ts';
 import { FaultyLog } from '../../src/log/faulty.ts';
@@ -10,7 +10,12 @@ import { type Clock, systemClock } from '../../src/ports/clock.ts';
 import type { Logger } from '../../src/ports/logger.ts';
 import type { Member } from '../../src/ports/membership.ts';
 
-export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+export const silent: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+};
 export const caller: Caller = { principal: 'User:test', interface: 'operator' };
 /** A key that any text may be given to while no datalake format is set. */
 export const setKey = (key: string, text: string): Command => ({
