@@ -9,10 +9,8 @@ export interface ProblemAnswer {
   readonly detail: string;
   readonly field: string;
   readonly remedy: string;
-  /** For SQL: where in the statement, 0-based code unit. */
-  readonly offset?: number;
-  /** The idempotency key to ask again with, when the outcome is not known. */
-  readonly commandId?: string;
+  /** The whole body: a route may say more. */
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** Every address was tried, and none answered. `mayHaveArrived`: a request was on its way when a connection broke. */
@@ -137,33 +135,29 @@ function send(
 
 /** @returns the refusal in the answer; what is no refusal of ours is shown as far as it goes. */
 async function problemOf(response: Response): Promise<ProblemAnswer> {
-  const text = (await response.text()).slice(0, 64 * 1024);
-  const fallback = { status: response.status, code: `HTTP_${response.status}`, field: '', remedy: '' };
+  const text = await response.text();
   try {
-    const given = JSON.parse(text) as Partial<Record<string, unknown>>;
-    if (typeof given['code'] !== 'string') throw new Error('not a refusal');
-    const textAt = (name: string): string => (typeof given[name] === 'string' ? given[name] : '');
-    const { commandId, offset } = given;
+    const body = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    if (typeof body['code'] !== 'string') throw new Error('not a refusal');
+    const textAt = (name: string): string => (typeof body[name] === 'string' ? body[name] : '');
+    const detail = textAt('detail') || textAt('title');
+    return { status: response.status, code: textAt('code'), detail, field: textAt('field'), remedy: textAt('remedy'), body };
+  } catch {
+    const detail = `${response.url} answered ${response.status} ${response.statusText}: ${harmless(text.slice(0, 200))}`;
     return {
       status: response.status,
-      code: textAt('code'),
-      detail: textAt('detail') || textAt('title'),
-      field: textAt('field'),
-      remedy: textAt('remedy'),
-      ...(typeof offset === 'number' ? { offset } : {}),
-      ...(typeof commandId === 'string' ? { commandId } : {}),
-    };
-  } catch {
-    return {
-      ...fallback,
-      detail: `${response.url} answered ${response.status} ${response.statusText}: ${harmless(text.slice(0, 200))}`,
+      code: `HTTP_${response.status}`,
+      detail,
+      field: '',
       remedy: 'Is this the address of a Chancery node?',
+      body: {},
     };
   }
 }
 
+/** The code of an error of the network, of its cause, or of the first of its causes. */
 function codeOf(error: unknown): string {
-  const { cause, code } = error as { cause?: { code?: unknown; errors?: readonly { code?: unknown }[] }; code?: unknown };
+  const { cause, code } = error as { cause?: { code?: string; errors?: readonly { code?: string }[] }; code?: string | number };
   return String(cause?.code ?? cause?.errors?.[0]?.code ?? code ?? '');
 }
 

@@ -20,7 +20,7 @@ export const settingNames = [
     about: 'shared by all nodes of a cluster; better as CHANCERY_CLUSTER_SECRET: other users see flags',
   },
   { name: 'log-level', form: 'LEVEL', about: 'trace, debug, info, warn or error, until chancery.log.level is set', fallback: 'info' },
-  { name: 'session-timeout', form: 'TIME', about: 'how long ZooKeeper waits for a silent node, such as 10s', fallback: '10s' },
+  { name: 'session-timeout', form: 'TIME', about: 'how long ZooKeeper waits for a silent node, such as 10s', fallback: '6s' },
   { name: 'secret-key-file', form: 'FILE', about: 'the key that seals secrets (default: made in DIR, or derived from the cluster secret)' },
 ] as const satisfies readonly SettingName[];
 

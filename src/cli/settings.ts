@@ -282,7 +282,7 @@ function scalarText({ value }: Pair): string | null | undefined {
   if (value === null) return null;
   if (!isScalar(value)) return undefined;
   if (value.value === null) return null;
-  return typeof value.value === 'string' ? value.value : (value.source ?? String(value.value));
+  return typeof value.value === 'string' ? value.value : (value.source ?? JSON.stringify(value.value));
 }
 
 function readSettings(file: string, pairs: readonly Pair[], lineOf: (pair: Pair) => number): ConfigFile {

@@ -15,7 +15,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-const hasColor = (stream: Stream, env: Terminal['env']): boolean =>
+/** Colours are for terminals only, and not for those whose user said NO_COLOR. */
+export const hasColor = (stream: Stream, env: Terminal['env']): boolean =>
   stream.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb';
 
 /** Text in a style on a terminal that has colours, else as it is. */

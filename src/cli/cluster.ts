@@ -1,0 +1,343 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import { CommandFailure, exitStatus, refusal } from './exit.ts';
+import { lookAt, renderStatus } from './status.ts';
+import { aligned, styled, type Terminal, waiting } from './terminal.ts';
+import {
+  connectString,
+  freePorts,
+  type MemberPlan,
+  modeOf,
+  planMembers,
+  type ServerSettings,
+  startMember,
+  untilServing,
+  ZooKeeperMissing,
+} from './zookeeperServer.ts';
+
+export interface ClusterOptions {
+  readonly dir: string;
+  readonly nodes: number;
+  readonly zookeepers: number;
+  /** The first node's operator port. */
+  readonly port?: number;
+  readonly json?: boolean;
+}
+
+const port = z.number().int().min(1).max(65535);
+const node = z.object({ nodeId: z.string(), port });
+const member = z.object({ id: z.number().int(), clientPort: port, quorumPort: port, electionPort: port });
+/** What is kept in the directory from one start to the next, so that addresses stay. */
+const planShape = z.object({ members: z.array(member).min(1), nodes: z.array(node).min(1), secret: z.string() });
+type Plan = z.infer<typeof planShape>;
+/** Who runs: process ids, by what they are. */
+const runningShape = z.object({ supervisor: z.number().int(), processes: z.record(z.string(), z.number().int()) });
+type RunningFile = z.infer<typeof runningShape>;
+
+const planFile = 'plan.json';
+const runningFile = 'running.json';
+const startMs = 60_000;
+const stopMs = 12_000;
+const lookEveryMs = 50;
+
+/** `chancery cluster up`: stays until it is interrupted, and takes everything down with it, however it ends. */
+export async function clusterUp(options: ClusterOptions, terminal: Terminal): Promise<void> {
+  const directory = resolve(options.dir);
+  refuseRunning(directory, options.dir);
+  mkdirSync(directory, { recursive: true });
+  const plan = await planOf(directory, options);
+  const stop = stopOnSignal();
+  const children = new Map<string, ChildProcess>();
+  try {
+    await startZooKeepers(directory, plan, children, terminal);
+    for (const { nodeId } of plan.nodes) children.set(nodeId, startNode(directory, nodeId, plan));
+    writeRunning(directory, children);
+    await waiting(terminal, 'starting the nodes', untilReady(plan, children, directory, stop));
+    watchEnds(children, directory, stop, terminal);
+    if (!stop.aborted) await sayWhatRuns(options, plan, children, terminal);
+    await untilAborted(stop);
+    if (options.json !== true) terminal.err.write('\ntaking the cluster down\n');
+  } finally {
+    await takeDown(children, plan);
+    rmSync(join(directory, runningFile), { force: true });
+  }
+  process.exit(exitStatus.done);
+}
+
+function stopOnSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(exitStatus.refused); // Its children end with it.
+      stop.abort();
+    });
+  return stop.signal;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  const held = setInterval(() => {}, 60_000); // A signal's listener alone keeps no process alive.
+  return new Promise<void>((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  }).finally(() => clearInterval(held));
+}
+
+/** The plan of the last time, else a new one. */
+async function planOf(directory: string, { nodes, port: first, zookeepers }: ClusterOptions): Promise<Plan> {
+  const file = join(directory, planFile);
+  const kept = existsSync(file) ? planShape.safeParse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+  if (kept?.success === false)
+    throw refusal(`${file} is not what "cluster up" wrote there`, 'Give another directory with --dir, or remove this one.');
+  const isSame = kept !== undefined && kept.data.nodes.length === nodes && (first === undefined || kept.data.nodes[0]?.port === first);
+  if (kept !== undefined && kept.data.members.length !== zookeepers)
+    throw refusal(
+      `the cluster in ${directory} has ${kept.data.members.length} ZooKeepers`,
+      'Give another directory with --dir, or remove this one.',
+    );
+  if (kept !== undefined && isSame) return kept.data;
+  const ports = first === undefined ? await freePorts(nodes) : Array.from({ length: nodes }, (_, i) => first + i);
+  const plan: Plan = {
+    members: kept?.data.members ?? (await planMembers(zookeepers)),
+    nodes: ports.map((each, i) => ({ nodeId: `n${i + 1}`, port: each })),
+    secret: kept?.data.secret ?? randomBytes(24).toString('base64url'),
+  };
+  writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`, { mode: 0o600 });
+  return plan;
+}
+
+const zooKeepersOf = (directory: string, members: readonly MemberPlan[]): ServerSettings => ({
+  folder: join(directory, 'zookeeper'),
+  members,
+});
+const urlOf = (each: Plan['nodes'][number]): string => `http://127.0.0.1:${each.port}`;
+const urlsOf = ({ nodes }: Plan): string => nodes.map(urlOf).join(',');
+
+async function startZooKeepers(
+  directory: string,
+  { members }: Plan,
+  children: Map<string, ChildProcess>,
+  terminal: Terminal,
+): Promise<void> {
+  const settings = zooKeepersOf(directory, members);
+  try {
+    const started = members.map((plan) => ({ plan, child: startMember(settings, plan) }));
+    for (const { child, plan } of started) children.set(`zookeeper ${plan.id}`, child);
+    await waiting(terminal, 'starting the ZooKeepers', untilServing(settings, started, startMs));
+  } catch (error) {
+    if (error instanceof ZooKeeperMissing) throw refusal(error.message);
+    throw refusal(error instanceof Error ? error.message : String(error), `Logs are in ${directory}.`);
+  }
+}
+
+/** Ends its command when the parent dies. Part of util-linux, so of every Debian. */
+const deathGuard = '/usr/bin/setpriv';
+
+/** A node with a settings file of its own: with it, one that was killed can be started again by hand. */
+function startNode(directory: string, nodeId: string, plan: Plan): ChildProcess {
+  const folder = join(directory, nodeId);
+  mkdirSync(folder, { recursive: true });
+  const config = join(folder, 'chancery.yaml');
+  const settings = {
+    'node-id': nodeId,
+    log: `zookeeper://${connectString(plan.members)}/chancery`,
+    operator: `127.0.0.1:${plan.nodes.find((each) => each.nodeId === nodeId)?.port}`,
+    'cluster-secret': plan.secret,
+  };
+  if (!existsSync(config) || readFileSync(config, 'utf8').startsWith(ownHeading))
+    writeFileSync(config, `${ownHeading}\n${stringify(settings)}`, { mode: 0o600 });
+  const log = openSync(join(folder, 'node.log'), 'a');
+  const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'serve', '--config', config];
+  const [program = '', ...args] = existsSync(deathGuard) ? [deathGuard, '--pdeathsig', 'KILL', ...command] : command;
+  // A group of its own: Ctrl-C reaches this process alone, which then takes the nodes down before their ZooKeepers.
+  const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, env: withoutSettings() });
+  closeSync(log);
+  return child;
+}
+const ownHeading = '# Written by "chancery cluster up"; take this line out to keep changes of your own.';
+
+const withoutSettings = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHANCERY_')));
+
+async function untilReady(
+  { nodes }: Plan,
+  children: ReadonlyMap<string, ChildProcess>,
+  directory: string,
+  stop: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + startMs;
+  for (const each of nodes) {
+    while (!stop.aborted && !(await isReady(urlOf(each)))) {
+      const log = join(directory, each.nodeId, 'node.log');
+      const child = children.get(each.nodeId);
+      if (child === undefined || hasEnded(child))
+        throw refusal(`${each.nodeId} ended before it served:`, ...lastLines(log), `Its log: ${log}`);
+      if (performance.now() > deadline)
+        throw refusal(`${each.nodeId} does not serve after ${startMs / 1000} s`, ...lastLines(log), `Its log: ${log}`);
+      await pause(lookEveryMs);
+    }
+  }
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+const lastLines = (file: string): readonly string[] => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5);
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2000) })).ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Says it when something ends by itself, and how to have it back. */
+function watchEnds(children: ReadonlyMap<string, ChildProcess>, directory: string, stop: AbortSignal, { err }: Terminal): void {
+  for (const [name, child] of children)
+    child.once('exit', (code, signal) => {
+      if (stop.aborted) return;
+      const config = join(directory, name, 'chancery.yaml');
+      const remedy = existsSync(config) ? `; start it again with: bin/chancery serve --config ${config}` : '';
+      err.write(`${name} ended (${signal ?? `status ${code}`}); the others go on${remedy}\n`);
+    });
+}
+
+async function sayWhatRuns(
+  { dir, json }: ClusterOptions,
+  plan: Plan,
+  children: ReadonlyMap<string, ChildProcess>,
+  terminal: Terminal,
+): Promise<void> {
+  const { nodes, leaderId } = await lookAt(urlsOf(plan), terminal);
+  const pidOf = (name: string): number | undefined => children.get(name)?.pid;
+  if (json === true) {
+    const zookeepers = plan.members.map(({ clientPort, id }) => ({
+      id,
+      address: `127.0.0.1:${clientPort}`,
+      pid: pidOf(`zookeeper ${id}`),
+    }));
+    const running = plan.nodes.map((each) => ({ nodeId: each.nodeId, url: urlOf(each), pid: pidOf(each.nodeId) }));
+    terminal.out.write(`${JSON.stringify({ dir: resolve(dir), leaderId, nodes: running, zookeepers })}\n`);
+    return;
+  }
+  const dim = (text: string): string => styled(terminal.out, terminal.env, 'dim', text);
+  const rows = [
+    ...nodes.map(({ nodeId, operatorUrl, role }) => [nodeId, role, operatorUrl, `process ${pidOf(nodeId)}`]),
+    ...plan.members.map(({ clientPort, id }) => [`zookeeper ${id}`, '', `127.0.0.1:${clientPort}`, `process ${pidOf(`zookeeper ${id}`)}`]),
+  ];
+  const follower = nodes.find(({ role }) => role === 'follower')?.operatorUrl ?? urlsOf(plan);
+  const leader = leaderId === undefined ? undefined : pidOf(leaderId);
+  const inDirectory = dir === 'cluster' ? '' : ` --dir ${dir}`;
+  const lines = [
+    ...aligned(rows),
+    dim(`data and logs in ${resolve(dir)}`),
+    `next: bin/chancery sql --operator ${follower} "CALL sys.set_cluster_configs('datalake.format', 'paimon')"`,
+    ...(leader === undefined ? [] : [`      kill -9 ${leader}   (the leader: another node takes over)`]),
+    `      bin/chancery cluster status${inDirectory}`,
+    dim('Ctrl-C takes it all down'),
+  ];
+  terminal.out.write(lines.map((line) => `  ${line}\n`).join(''));
+}
+
+/** Nodes first, while they still have a ZooKeeper to say goodbye to. */
+async function takeDown(children: ReadonlyMap<string, ChildProcess>, plan: Plan): Promise<void> {
+  const nodes = plan.nodes.flatMap(({ nodeId }) => children.get(nodeId) ?? []);
+  await Promise.all(nodes.map(end));
+  await Promise.all([...children.values()].filter((child) => !nodes.includes(child)).map(end));
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (hasEnded(child)) return;
+  const gone = new Promise<void>((done) => child.once('exit', () => done()));
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), stopMs);
+  await gone;
+  clearTimeout(timer);
+}
+
+function writeRunning(directory: string, children: ReadonlyMap<string, ChildProcess>): void {
+  const processes = Object.fromEntries([...children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])));
+  const running: RunningFile = { supervisor: process.pid, processes };
+  const file = join(directory, runningFile);
+  writeFileSync(`${file}.next`, JSON.stringify(running));
+  renameSync(`${file}.next`, file);
+}
+
+function readRunning(directory: string): RunningFile | undefined {
+  const file = join(directory, runningFile);
+  return existsSync(file) ? runningShape.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
+}
+
+/** Whether a process is the one that was written down: ids come round again. Its command line names the directory, or `cluster up`. */
+function isAlive(pid: number, mark: string): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+  const commandLine = `/proc/${pid}/cmdline`;
+  return !existsSync('/proc/self/cmdline') || (existsSync(commandLine) && readFileSync(commandLine, 'utf8').includes(mark));
+}
+const supervisorMark = 'cluster\0up';
+
+function refuseRunning(directory: string, dir: string): void {
+  const running = readRunning(directory);
+  if (running !== undefined && isAlive(running.supervisor, supervisorMark))
+    throw refusal(
+      `a cluster runs in ${directory} already, process ${running.supervisor}`,
+      `Look at it with "chancery cluster status --dir ${dir}", end it with "chancery cluster down --dir ${dir}".`,
+    );
+}
+
+/** `chancery cluster status`. */
+export async function clusterStatus({ dir, json }: { readonly dir: string; readonly json?: boolean }, terminal: Terminal): Promise<void> {
+  const directory = resolve(dir);
+  const running = readRunning(directory);
+  if (running === undefined || !isAlive(running.supervisor, supervisorMark))
+    throw new CommandFailure(
+      exitStatus.unreachable,
+      `no cluster runs in ${directory}`,
+      `Start one with "chancery cluster up --dir ${dir}".`,
+    );
+  const plan = planShape.parse(JSON.parse(readFileSync(join(directory, planFile), 'utf8')));
+  const view = await lookAt(urlsOf(plan), terminal);
+  const zookeepers = await Promise.all(
+    plan.members.map(async ({ clientPort, id }) => ({ id, address: `127.0.0.1:${clientPort}`, mode: await modeOf(clientPort) })),
+  );
+  if (json === true) {
+    terminal.out.write(`${JSON.stringify({ ...view, zookeepers })}\n`);
+    return;
+  }
+  const members = zookeepers.map(({ address, id, mode }) => [`zookeeper ${id}`, mode ?? 'no answer', address]);
+  terminal.out.write(`${[...renderStatus(view, terminal), ...aligned(members)].join('\n')}\n`);
+}
+
+/** `chancery cluster down`: ends the process of `cluster up`, or, when that is gone, what it left behind. */
+export async function clusterDown({ dir }: { readonly dir: string }, terminal: Terminal): Promise<void> {
+  const directory = resolve(dir);
+  const running = readRunning(directory);
+  if (running === undefined) {
+    terminal.out.write(`no cluster runs in ${directory}\n`);
+    return;
+  }
+  const { processes, supervisor } = running;
+  const isSupervised = isAlive(supervisor, supervisorMark);
+  const ended: readonly (readonly [number, string])[] = isSupervised
+    ? [[supervisor, supervisorMark]]
+    : Object.values(processes).map((pid) => [pid, directory] as const);
+  for (const [pid, mark] of ended) if (isAlive(pid, mark)) process.kill(pid, isSupervised ? 'SIGTERM' : 'SIGKILL');
+  const deadline = performance.now() + 2 * stopMs + 1000;
+  const allGone = async (): Promise<void> => {
+    while (ended.some(([pid, mark]) => isAlive(pid, mark))) {
+      if (performance.now() > deadline)
+        throw refusal(`process ${ended.map(([pid]) => pid).join(', ')} does not end`, 'End it by hand with kill -9.');
+      await pause(lookEveryMs);
+    }
+  };
+  await waiting(terminal, 'taking the cluster down', allGone());
+  rmSync(join(directory, runningFile), { force: true });
+  terminal.out.write(`down; its data is in ${directory}\n`);
+}

@@ -1,0 +1,34 @@
+import type { EventLog } from '../log/port.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Membership } from '../ports/membership.ts';
+import type { Sealer } from '../secrets/port.ts';
+import type { LogLevel, LogUrl } from './settings.ts';
+
+export interface OpenedLog {
+  readonly log: EventLog;
+  readonly membership: Membership;
+  /** What the opening found and did, for the operator. */
+  readonly notices: readonly string[];
+}
+
+/** A log as tools use it: no lock, no membership. */
+export type ReadableLog = Pick<EventLog, 'read' | 'head' | 'close'>;
+
+export interface LeveledLogger extends Logger {
+  level: LogLevel;
+  trace(fields: object, message: string): void;
+}
+
+/** What the command line gets from `main.ts`, which alone knows who implements the ports. Each is loaded when it is first called. */
+export interface Implementations {
+  /** Opens a log for a node, or to be written by an import. @throws LogRefused, LogUnavailable */
+  openLog(url: LogUrl, options: { readonly sessionTimeoutMs: number; readonly logger: Logger }): Promise<OpenedLog>;
+  /** @throws LogRefused, LogUnavailable */
+  readLog(url: LogUrl): Promise<ReadableLog>;
+  /** @throws CommandFailure saying what is wrong with the key and what to do. */
+  openSealer(
+    key: { readonly file: string; readonly mayMake: boolean } | { readonly clusterSecret: string },
+    logger: Logger,
+  ): Promise<Sealer>;
+  createLogger(level: LogLevel): Promise<LeveledLogger>;
+}

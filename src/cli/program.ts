@@ -1,0 +1,262 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { exitStatus } from './exit.ts';
+import type { Implementations } from './implementations.ts';
+import { release } from './release.ts';
+import { defaultConfigFile, defaultOperatorUrl, settingNames, variableOf } from './settingNames.ts';
+import type { Terminal } from './terminal.ts';
+
+// Each command loads what it needs when it is called: `--help` and a typing mistake are answered at once.
+
+/** The whole command line. Wrong usage is thrown as CommanderError after commander has said what is wrong. */
+export function createProgram(parts: Implementations, terminal: Terminal): Command {
+  const program = new Command('chancery')
+    .description('An event-sourced coordinator: every administrative act is an event in one replicated log.')
+    .version(release, '-V, --version', 'print the release')
+    .helpCommand('help [command]', 'explain a command')
+    .helpOption('-h, --help', 'explain the command')
+    .showHelpAfterError('(more: add --help)')
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
+    .addHelpText('after', `\nExit status: ${exitStatusText}`);
+  addServe(program, parts, terminal);
+  addSql(program, terminal);
+  addHistory(program, terminal);
+  addStatus(program, terminal);
+  addAt(program, terminal);
+  addReplay(program, parts, terminal);
+  addVerify(program, parts, terminal);
+  addTransfer(program, parts, terminal);
+  addCluster(program, terminal);
+  return program;
+}
+
+const exitStatusText = `${exitStatus.done} done, ${exitStatus.refused} refused, ${exitStatus.usage} wrong usage, ${exitStatus.unreachable} not reachable, ${exitStatus.unknown} outcome unknown`;
+
+const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
+
+const operatorOption = (env: Terminal['env']): Option =>
+  new Option('--operator <URL>', 'the node to ask; of several with commas between the first that answers').default(
+    env['CHANCERY_OPERATOR_URL'] ?? defaultOperatorUrl,
+  );
+const jsonOption = (): Option => new Option('--json', 'answer as JSON');
+const logOption = (): Option => new Option('--log <URL>', 'a log without its server: file:DIR or zookeeper://h1:2181/root');
+const fileOption = (): Option => new Option('--file <FILE>', 'an exported log, without any server');
+
+const upTo =
+  (most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d{1,9}$/.test(text) || value < 1 || value > most) throw new InvalidArgumentError(`Give a number from 1 to ${most}.`);
+    return value;
+  };
+const collect = (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), ...text.split(',')];
+
+function addServe(program: Command, parts: Implementations, terminal: Terminal): void {
+  const command = program
+    .command('serve')
+    .description('Run a node. Settings come by flag, by variable (CHANCERY_NODE_ID) and from a YAML file, in that order.')
+    .option('--config <FILE>', `the settings file (default: ${defaultConfigFile} where there is one)`);
+  for (const setting of settingNames) {
+    const about = 'fallback' in setting ? `${setting.about} (default: ${setting.fallback})` : setting.about;
+    command.option(`--${setting.name} <${setting.form}>`, about);
+  }
+  command
+    .addHelpText(
+      'after',
+      examples(
+        'chancery serve',
+        'chancery serve --node-id n2 --log file:/var/lib/chancery --operator 127.0.0.1:8490',
+        `${variableOf('cluster-secret')}=... chancery serve --node-id n1 --log zookeeper://zk1:2181,zk2:2181/chancery`,
+      ),
+    )
+    .action(async (options: Readonly<Record<string, string>>) => {
+      const { serve } = await import('./serve.ts');
+      const names = ['config', ...settingNames.map(({ name }) => name)];
+      const flags = Object.fromEntries(names.map((name) => [name, options[camelCase(name)]]));
+      await serve(flags, parts, terminal);
+    });
+}
+
+const camelCase = (name: string): string => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+
+function addSql(program: Command, terminal: Terminal): void {
+  program
+    .command('sql')
+    .description('Carry out SQL: a statement, a file, standard input, or what is typed at a prompt.')
+    .argument('[statement]', 'one or several statements with semicolons between')
+    .option('-f, --file <FILE>', 'read the statements from a file')
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption().conflicts('csv'))
+    .option('--csv', 'answer as CSV')
+    .option('--database <NAME>', 'resolve names in this database first, as USE does')
+    .option('--reason <TEXT>', 'why; kept with the act in the history')
+    .option('--idempotency-key <KEY>', 'carry it out once, however often it is sent with this key')
+    .addHelpText(
+      'after',
+      examples(
+        'chancery sql "SHOW PROCEDURES"',
+        `chancery sql "CALL sys.set_cluster_configs('datalake.format', 'paimon')" --reason "the lake is ready"`,
+        `chancery sql --csv "SELECT * FROM sys.cluster_configs" > configs.csv`,
+        'chancery sql',
+      ),
+    )
+    .action(async (statement: string | undefined, options: object) => {
+      const { sql } = await import('./sql.ts');
+      await sql(statement, options as Parameters<typeof sql>[1], terminal);
+    });
+}
+
+const filterOptions = (command: Command): Command =>
+  command
+    .option('--type <TYPE>', 'only events of this type; several with commas', collect)
+    .option('--subject <SUBJECT>', 'only what is about this: config/datalake.format, or config/* for a family');
+
+function addHistory(program: Command, terminal: Terminal): void {
+  filterOptions(program.command('history').description('Who changed what, and when; the newest last.'))
+    .option('--principal <NAME>', 'only what this principal did: User:alice')
+    .option('--since <TIME>', 'from this time on: 23:00, 2h, 2026-11-20, 2026-11-20T23:00:00Z')
+    .option('--until <TIME>', 'up to this time')
+    .option('--limit <N>', 'at most the newest N', upTo(100_000), 50)
+    .option('-f, --follow', 'go on with what happens from now on')
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples('chancery history', 'chancery history --since 2h --subject "config/*"', 'chancery history --follow --json'),
+    )
+    .action(async (options: object) => {
+      const { history } = await import('./history.ts');
+      await history(options as Parameters<typeof history>[0], terminal);
+    });
+}
+
+function addStatus(program: Command, terminal: Terminal): void {
+  program
+    .command('status')
+    .description('Every node: its role, how far it is, and what is wrong with it.')
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery status', 'chancery status --json'))
+    .action(async (options: object) => {
+      const { status } = await import('./status.ts');
+      await status(options as Parameters<typeof status>[0], terminal);
+    });
+}
+
+function addAt(program: Command, terminal: Terminal): void {
+  program
+    .command('at')
+    .description('The state as it was at a position or a time.')
+    .argument('<moment>', 'a position, or a time: 23:00, yesterday 23:00, 2h, 2026-11-20T23:00:00Z')
+    .argument('[path]', 'only this part: configs, configs.dynamic, coordinators')
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery at 2', 'chancery at "yesterday 23:00" configs.dynamic', 'chancery at 2h --json'))
+    .action(async (moment: string, path: string | undefined, options: object) => {
+      const { at } = await import('./at.ts');
+      await at(moment, path, options as Parameters<typeof at>[2], terminal);
+    });
+}
+
+function addReplay(program: Command, parts: Implementations, terminal: Terminal): void {
+  filterOptions(program.command('replay').description('Walk through the log: each act in words, and what it changed in the state.'))
+    .option('--from <MOMENT>', 'begin at this position or time')
+    .option('--to <MOMENT>', 'end with this position or time')
+    .option('--step', 'wait for Enter after each act')
+    .addOption(fileOption().conflicts('log'))
+    .addOption(logOption())
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      examples(
+        'chancery replay --from 2 --step',
+        'chancery replay --file backup.ndjson --subject "config/*"',
+        'chancery replay --log file:./data --to 23:00',
+      ),
+    )
+    .action(async (options: object) => {
+      const { replay } = await import('./replay.ts');
+      await replay(options as Parameters<typeof replay>[0], parts, terminal);
+    });
+}
+
+function addVerify(program: Command, parts: Implementations, terminal: Terminal): void {
+  program
+    .command('verify')
+    .description('Check the whole log: the chain of hashes, every schema, the fold. Names the first bad position.')
+    .addOption(fileOption().conflicts('log'))
+    .addOption(logOption())
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery verify', 'chancery verify --file backup.ndjson', 'chancery verify --log file:./data'))
+    .action(async (options: object) => {
+      const { verify } = await import('./verify.ts');
+      await verify(options as Parameters<typeof verify>[0], parts, terminal);
+    });
+}
+
+function addTransfer(program: Command, parts: Implementations, terminal: Terminal): void {
+  program
+    .command('export')
+    .description('Write the whole log out, one entry per line (NDJSON), to a file or to standard output.')
+    .argument('[file]', 'a new file; without one, or with -, standard output')
+    .option('--force', 'write over a file that is there')
+    .addOption(logOption())
+    .addOption(operatorOption(terminal.env))
+    .addHelpText('after', examples('chancery export backup.ndjson', 'chancery export --log file:./data | gzip > backup.ndjson.gz'))
+    .action(async (file: string | undefined, options: object) => {
+      const { exportLog } = await import('./transfer.ts');
+      await exportLog(file, options as Parameters<typeof exportLog>[1], parts, terminal);
+    });
+  program
+    .command('import')
+    .description('Write an exported log into an empty one; positions, times and hashes stay as they were.')
+    .argument('<file>', 'what "chancery export" wrote')
+    .addOption(logOption().makeOptionMandatory())
+    .addHelpText(
+      'after',
+      examples('chancery import backup.ndjson --log file:./restored', 'chancery import backup.ndjson --log zookeeper://zk1:2181/chancery'),
+    )
+    .action(async (file: string, options: object) => {
+      const { importLog } = await import('./transfer.ts');
+      await importLog(file, options as Parameters<typeof importLog>[1], parts, terminal);
+    });
+}
+
+function addCluster(program: Command, terminal: Terminal): void {
+  const directory = (): Option => new Option('--dir <DIR>', 'where its data, settings and logs are').default('cluster');
+  const cluster = program.command('cluster').description('Three ZooKeepers and three nodes on this machine, for trying things out.');
+  cluster
+    .command('up')
+    .description('Start them and stay until Ctrl-C, which takes them down.')
+    .addOption(directory())
+    .option('--nodes <N>', 'how many nodes', upTo(9), 3)
+    .option('--zookeepers <N>', 'how many ZooKeepers', upTo(5), 3)
+    .option('--port <PORT>', 'the first operator port; the next nodes have the next ones (default: free ports)', upTo(65_000))
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery cluster up', 'chancery cluster up --port 8480 --dir /tmp/cluster'))
+    .action(async (options: object) => {
+      const { clusterUp } = await import('./cluster.ts');
+      await clusterUp(options as Parameters<typeof clusterUp>[0], terminal);
+    });
+  cluster
+    .command('status')
+    .description('What runs, and how the nodes are.')
+    .addOption(directory())
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery cluster status'))
+    .action(async (options: object) => {
+      const { clusterStatus } = await import('./cluster.ts');
+      await clusterStatus(options as Parameters<typeof clusterStatus>[0], terminal);
+    });
+  cluster
+    .command('down')
+    .description('Stop what "cluster up" started in this directory. The data stays.')
+    .addOption(directory())
+    .addHelpText('after', examples('chancery cluster down'))
+    .action(async (options: object) => {
+      const { clusterDown } = await import('./cluster.ts');
+      await clusterDown(options as Parameters<typeof clusterDown>[0], terminal);
+    });
+}

@@ -1,0 +1,51 @@
+import { SingleBar } from 'cli-progress';
+import { grouped } from './moments.ts';
+import type { Terminal } from './terminal.ts';
+
+/** How far long work has come. */
+export interface Progress {
+  update(done: number, total: number): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+const quietMs = 1000;
+const lineEveryMs = 5000;
+
+/**
+ * Shows how far work has come once it has taken a second: a bar on a terminal, elsewhere a line every five seconds.
+ * @param what `verifying`; @param unit `entries`.
+ */
+export function startProgress({ err }: Terminal, what: string, unit: string): Progress {
+  const began = performance.now();
+  let bar: SingleBar | undefined;
+  let lastLine = began;
+  return {
+    update: (done, total) => {
+      const now = performance.now();
+      if (now - began < quietMs) return;
+      if (err.isTTY !== true) {
+        if (now - lastLine < lineEveryMs && lastLine !== began) return;
+        lastLine = now;
+        err.write(`${what}: ${grouped(done)} of ${grouped(total)} ${unit}\n`);
+        return;
+      }
+      if (bar === undefined) {
+        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}% · {eta_formatted} left`;
+        bar = new SingleBar({
+          format,
+          barCompleteChar: '█',
+          barIncompleteChar: '░',
+          barsize: 24,
+          hideCursor: true,
+          clearOnComplete: true,
+          fps: 10,
+        });
+        bar.start(total, done, { done: grouped(done), all: grouped(total) });
+      }
+      bar.setTotal(total);
+      bar.update(done, { done: grouped(done), all: grouped(total) });
+    },
+    stop: () => bar?.stop(),
+  };
+}

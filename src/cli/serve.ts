@@ -1,0 +1,299 @@
+import { type Configs, configOf, effectiveConfig } from '../../projections/configs.ts';
+import { sealStaticConfigs } from '../engine/configCommand.ts';
+import { watchConfig } from '../engine/configWatch.ts';
+import { type Peers, PeerUnreachable } from '../engine/forwarding.ts';
+import { createHistory } from '../engine/history/historyClient.ts';
+import type { History } from '../engine/history/port.ts';
+import { Node, type NodeParts } from '../engine/node.ts';
+import { createOperatorServer, type OperatorServer } from '../interfaces/operator/http.ts';
+import { createPeers } from '../interfaces/operator/peers.ts';
+import { LogRefused, LogUnavailable } from '../log/port.ts';
+import { systemClock } from '../ports/clock.ts';
+import { NodeIdTaken } from '../ports/membership.ts';
+import type { Sealer } from '../secrets/port.ts';
+import { CommandFailure, exitStatus, refusal } from './exit.ts';
+import type { Implementations, LeveledLogger, OpenedLog } from './implementations.ts';
+import { grouped, renderSpan } from './moments.ts';
+import { release } from './release.ts';
+import { defaultOperatorUrl } from './settingNames.ts';
+import { type Address, type LogLevel, loadSettings, logLevels, type Settings, textOf } from './settings.ts';
+import { styled, type Terminal } from './terminal.ts';
+
+/** Stopping takes no longer than this, whatever is under way. */
+const drainMs = 10_000;
+const reportEveryMs = 5000;
+/** Heap of the history process: a state of 1,000,000 config keys takes about half of it. */
+const historyMemoryMb = 1024;
+
+/** `chancery serve`: runs a node until it is told to stop. @throws CommandFailure when it cannot start */
+export async function serve(
+  flags: Readonly<Record<string, string | undefined>>,
+  parts: Implementations,
+  terminal: Terminal,
+): Promise<void> {
+  const loaded = loadSettings({ flags, env: terminal.env, directory: process.cwd() });
+  if (loaded.kind === 'wrong') {
+    const [first, ...more] = loaded.problems.flatMap(({ remedy, what }) => [`cannot start: ${what}`, remedy]);
+    throw new CommandFailure(exitStatus.usage, first ?? '', ...more);
+  }
+  const { settings } = loaded;
+  const logger = await parts.createLogger(settings.logLevel);
+  endOnFault(logger);
+  const stop = stopSignal(logger);
+  for (const [name, flag, address] of [
+    ['the Meta Service', 'meta-service', settings.metaService],
+    ['Fluss RPC', 'fluss', settings.fluss],
+  ] as const)
+    if (address !== undefined) logger.warn({ address: textOf(address) }, `this release does not serve ${name} yet: --${flag} is ignored`);
+  const running = await start(settings, parts, logger, stop);
+  if (running !== undefined) {
+    await untilServing(running, settings, logger, stop);
+    if (!stop.aborted) terminal.out.write(banner(running.node, settings, terminal));
+    await untilAborted(stop);
+    await drain(running, logger);
+  }
+  process.exit(exitStatus.done); // Whatever else is still open must not keep a stopped node alive.
+}
+
+interface Running {
+  readonly node: Node;
+  readonly log: OpenedLog['log'];
+  readonly history: History;
+  readonly server: OperatorServer;
+  readonly closePeers: () => void;
+}
+
+/** @returns undefined when it was told to stop meanwhile. @throws CommandFailure, with everything that was opened closed again */
+async function start(settings: Settings, parts: Implementations, logger: LeveledLogger, stop: AbortSignal): Promise<Running | undefined> {
+  const opened = await openLog(settings, parts, logger, stop);
+  if (opened === undefined) return undefined;
+  const { log, notices } = opened;
+  for (const notice of notices) logger.warn({}, notice);
+  try {
+    const sealer = await parts.openSealer(settings.secretKey ?? { clusterSecret: settings.clusterSecret ?? '' }, logger);
+    const running = assemble(settings, opened, sealer, logger);
+    try {
+      await listen(running.server, settings.operator);
+      await join(running.node, settings, logger);
+      return running;
+    } catch (error) {
+      await Promise.all([running.server.close(0), running.history.close()]);
+      running.closePeers();
+      throw error;
+    }
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** The node with everything around it; nothing of it has begun yet. */
+function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Sealer, logger: LeveledLogger): Running {
+  const { advertise, clusterSecret, logLevel, nodeId } = settings;
+  const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret });
+  const staticConfigs = staticConfigsOf(settings, sealer);
+  const node = new Node({ nodeId, operatorUrl: advertise, release, log, membership, peers, clock: systemClock, logger, staticConfigs });
+  const setLevel = (level: LogLevel): void => {
+    logger.level = level;
+  };
+  watchConfig(node.replica, (configs) => levelIn(configs) ?? logLevel, setLevel);
+  const history = createHistory({
+    readTexts: (after, limit) => log.read(after, limit),
+    head: () => ({ index: node.state.index, position: node.state.position }),
+    logger,
+    memoryMb: historyMemoryMb,
+  });
+  const secret = clusterSecret === undefined ? {} : { clusterSecret };
+  const server = createOperatorServer({ node, log, history, sealer, clock: systemClock, logger, release, ...secret });
+  return { node, log, history, server, closePeers: () => peers.close() };
+}
+
+/** The level that somebody set, in the log or in the leader's file. */
+function levelIn(configs: Configs): LogLevel | undefined {
+  if (effectiveConfig(configs, 'chancery.log.level').kind !== 'text') return undefined;
+  const level = configOf(configs, 'chancery.log.level');
+  return logLevels.find((one) => one === level);
+}
+
+/** A log that cannot be reached yet is waited for: after a power cut everything starts at once. */
+async function openLog(
+  settings: Settings,
+  parts: Implementations,
+  logger: LeveledLogger,
+  stop: AbortSignal,
+): Promise<OpenedLog | undefined> {
+  const { log: url, sessionTimeoutMs } = settings;
+  const stopReporting = reportWaiting(logger, url.kind === 'file' ? `the log in ${url.directory}` : `ZooKeeper at ${url.servers}`);
+  try {
+    while (!stop.aborted) {
+      try {
+        return await Promise.race([parts.openLog(url, { sessionTimeoutMs, logger }), untilAborted(stop)]);
+      } catch (error) {
+        if (error instanceof LogRefused) throw refusal(`cannot start: ${error.message}`);
+        if (!(error instanceof LogUnavailable)) throw startFailure(error);
+        logger.debug({ err: error }, 'the log cannot be reached yet');
+      }
+    }
+    return undefined;
+  } finally {
+    stopReporting();
+  }
+}
+
+function startFailure(error: unknown): Error {
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  return syscall === undefined
+    ? (error as Error)
+    : refusal(`cannot start: ${code} in ${syscall} of ${path ?? 'the log'}`, 'Name a directory that this user may write to.');
+}
+
+/** Says every few seconds, from the first on, what a start is waiting for. @returns how to stop that */
+function reportWaiting(logger: LeveledLogger, what: string | (() => string)): () => void {
+  const began = performance.now();
+  const text = (): string => (typeof what === 'string' ? what : what());
+  const say = (): void => logger.info({}, `waiting for ${text()}, ${renderSpan(performance.now() - began)} so far`);
+  let timer = setTimeout(() => {
+    say();
+    timer = setInterval(say, reportEveryMs);
+  }, 1000);
+  return () => clearTimeout(timer);
+}
+
+const alone: Peers & { close(): void } = {
+  submit: () => Promise.reject(new PeerUnreachable('this node has its log to itself')),
+  close: () => {},
+};
+
+function staticConfigsOf({ clusterConfigs }: Settings, sealer: Sealer): NodeParts['staticConfigs'] {
+  const sealed = sealStaticConfigs(Object.fromEntries([...clusterConfigs].map(([key, { value }]) => [key, value])), sealer);
+  if (sealed.kind === 'configs') return sealed.configs;
+  const { detail, field, remedy } = sealed.rejection;
+  throw new CommandFailure(exitStatus.usage, `cannot start: ${clusterConfigs.get(field)?.where ?? 'cluster-configs'}: ${detail}`, remedy);
+}
+
+async function listen(server: OperatorServer, address: Address): Promise<void> {
+  try {
+    await server.listen(address);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = {
+      EADDRINUSE: 'another process listens there already',
+      EADDRNOTAVAIL: 'this machine does not have that address',
+      EACCES: 'this user may not listen there',
+    }[code ?? ''];
+    if (why === undefined) throw error;
+    throw refusal(
+      `cannot start: --operator ${textOf(address)}: ${why}`,
+      `Stop the other process, or give another address: --operator ${textOf({ ...address, port: address.port === 65535 ? 8480 : address.port + 1 })}`,
+    );
+  }
+}
+
+async function join(node: Node, { nodeId }: Settings, logger: LeveledLogger): Promise<void> {
+  const stopReporting = reportWaiting(logger, `the cluster to admit ${nodeId}`);
+  try {
+    await node.start();
+  } catch (error) {
+    if (error instanceof NodeIdTaken) throw refusal(`cannot start: ${error.message}`);
+    if (error instanceof LogUnavailable) throw new CommandFailure(exitStatus.unreachable, `cannot start: ${error.message}`);
+    throw error;
+  } finally {
+    stopReporting();
+  }
+}
+
+const lookEveryMs = 20;
+
+/** Until the node has folded the log as far as it went when it came up, and knows who leads. */
+async function untilServing({ log, node }: Running, { nodeId }: Settings, logger: LeveledLogger, stop: AbortSignal): Promise<void> {
+  let head: number | undefined;
+  const stopReporting = reportWaiting(logger, () =>
+    head !== undefined && node.state.position < head
+      ? `the log to be folded, position ${grouped(node.state.position)} of ${grouped(head)}`
+      : 'a node to take the lead',
+  );
+  const isServing = (): boolean =>
+    node.role === 'fault' || (head !== undefined && node.state.position >= head && node.status().leaderId !== undefined);
+  while (!stop.aborted && !isServing()) {
+    head ??= await log.head().then(
+      ({ position }) => position,
+      () => undefined,
+    );
+    await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+  }
+  stopReporting();
+  logger.debug({ position: node.state.position }, `${nodeId} serves`);
+}
+
+/** What `npm start` shows: what there is, where, and what to try next. */
+export function banner(
+  node: Pick<Node, 'status' | 'role' | 'state'>,
+  settings: Settings,
+  { env, out }: Pick<Terminal, 'env' | 'out'>,
+): string {
+  const { advertise, log, nodeId, operator } = settings;
+  const { fault, leaderId } = node.status();
+  const role =
+    node.role === 'leader'
+      ? `leader of epoch ${grouped(node.state.epoch)}`
+      : node.role === 'fault'
+        ? `stopped serving: ${fault}`
+        : `following ${leaderId}`;
+  const kind = log.kind === 'file' ? `log ${log.text} (embedded)` : `log ${log.text}`;
+  const reached = advertise === `http://${textOf(operator)}` ? advertise : `${advertise} (listening on ${textOf(operator)})`;
+  const next = `bin/chancery sql${advertise === defaultOperatorUrl ? '' : ` --operator ${advertise}`} "SHOW PROCEDURES"`;
+  return [
+    `${styled(out, env, 'bold', `Chancery ${release}`)} · node ${nodeId} · ${role} · ${kind}`,
+    `operator API + SQL   ${reached}`,
+    `next: ${next}`,
+  ]
+    .map((line) => `  ${line}\n`)
+    .join('');
+}
+
+/** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */
+function stopSignal(logger: LeveledLogger): AbortSignal {
+  const stop = new AbortController();
+  for (const [signal, status] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) process.exit(status);
+      logger.info({ signal }, 'stopping: finishing what is under way; once more ends it at once');
+      stop.abort();
+    });
+  }
+  return stop.signal;
+}
+
+function untilAborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+/** Finishes what is under way and leaves the cluster; what has not ended by then is cut. */
+async function drain({ closePeers, history, node, server }: Running, logger: LeveledLogger): Promise<void> {
+  const timer = setTimeout(() => {
+    logger.error({}, `not everything had ended after ${renderSpan(drainMs)}; ending now`);
+    process.exit(exitStatus.refused);
+  }, drainMs);
+  // The node first stops taking requests and finishes those it has: their answers still need the server.
+  await Promise.all([node.close(drainMs / 2), server.close(drainMs / 2)]);
+  await history.close();
+  closePeers();
+  clearTimeout(timer);
+  logger.info({ position: node.state.position }, 'stopped');
+}
+
+/** A fault that nobody foresaw: what the tables say can no longer be trusted. */
+function endOnFault(logger: LeveledLogger): void {
+  const end = (error: unknown): void => {
+    logger.error({ err: error }, 'a fault that nobody foresaw; the process ends');
+    process.exit(exitStatus.fault);
+  };
+  process.on('uncaughtException', end);
+  process.on('unhandledRejection', end);
+}
