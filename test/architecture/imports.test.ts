@@ -15,6 +15,8 @@ const rejection = String.raw`src/rejection\.ts$`;
 const deciders = 'src/deciders/';
 const engine = 'src/engine/';
 
+const serving = [events, projections, engine, deciders, ports, rejection, 'node:', 'zod$'];
+
 /** Who may import what: the first folder that fits decides. Paths are from the top, packages by name. */
 const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])[] = [
   [events, events, 'zod$', 'node:crypto$'],
@@ -30,53 +32,12 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   ['src/secrets/', events, 'src/secrets/', ports, 'node:', 'zod$'],
   ['src/archive/', events, 'src/archive/', ports, 'node:', 'zod$'],
   [engine, events, projections, engine, deciders, 'src/rebalance/', ports, rejection, 'node:', 'immer$', 'nanoid$', 'zod$'],
-  [
-    'src/interfaces/sql/',
-    events,
-    projections,
-    'src/interfaces/',
-    engine,
-    deciders,
-    ports,
-    rejection,
-    'node:',
-    'zod$',
-    'chevrotain$',
-    '@duckdb/node-api$',
-  ],
-  [
-    'src/interfaces/',
-    events,
-    projections,
-    'src/interfaces/',
-    engine,
-    deciders,
-    ports,
-    rejection,
-    'node:',
-    'zod$',
-    'fastify',
-    '@fastify/',
-    'prom-client$',
-  ],
+  ['src/interfaces/sql/', ...serving, 'src/interfaces/', 'chevrotain$', 'cli-table3$', '@duckdb/node-api$'],
+  ['src/interfaces/', ...serving, 'src/interfaces/', 'fastify', '@fastify/', 'prom-client$'],
   // The command line is a client of the interfaces; what it starts in this process it asks main for.
-  [
-    'src/cli/',
-    events,
-    projections,
-    'src/cli/',
-    'src/interfaces/',
-    engine,
-    deciders,
-    ports,
-    rejection,
-    'node:',
-    'zod$',
-    'nanoid$',
-    'commander$',
-    'cli-',
-    'yaml$',
-  ],
+  ['src/cli/', ...serving, 'src/cli/', 'src/interfaces/', 'nanoid$', 'commander$', 'cli-', 'yaml$'],
+  // The process beside a node that answers questions about the past: where the engine's history meets SQL.
+  ['src/historyProcess.ts', events, projections, engine, 'src/interfaces/sql/', rejection, 'node:'],
   ['src/main.ts', events, projections, 'src/', 'node:', 'nanoid$', 'pino$', 'commander$'],
 ];
 

@@ -35,7 +35,9 @@ const rules: readonly Rule[] = [
     what: 'nothing is left to do in a comment',
     about: /\.(ts|mjs|md|yml|json|sh)$|^Dockerfile$|^bin\//,
     except: /package-lock\.json$/,
-    faults: matches(new RegExp(`\\b(${word('TO', 'DO')}|${word('FIX', 'ME')}|${word('X', 'XX')})\\b|${word('not ', 'implemented')}`, 'g')),
+    faults: matches(
+      new RegExp(`\\b(${word('TO', 'DO')}|${word('FIX', 'ME')}|${word('X', 'XX')})\\b|Error\\(['"\`]${word('not ', 'implemented')}`, 'g'),
+    ),
     planted: `// ${word('TO', 'DO')}: later`,
   },
   {
