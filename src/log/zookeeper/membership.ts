@@ -57,6 +57,7 @@ export class ZooKeeperMembership implements Membership {
   #standing: Standing = followsNobody;
   #isIntruded = false;
   #changed = Promise.withResolvers<void>();
+  readonly #wake = (): void => this.#changed.resolve();
   /** Names in `election` that this node gave up and that must go before it campaigns again. */
   #resigned = new Set<string>();
   #ownCandidate: string | undefined;
@@ -127,9 +128,10 @@ export class ZooKeeperMembership implements Membership {
     this.#changed.resolve();
     this.#stopListening();
     await this.#loop;
+    this.#session.unwatch(this.#wake);
     this.#loop = undefined;
     this.#self = undefined;
-    const own = [...(this.#ownCandidate === undefined ? [] : [`${this.#layout.election}/${this.#ownCandidate}`])];
+    const own = this.#ownCandidate === undefined ? [] : [`${this.#layout.election}/${this.#ownCandidate}`];
     if (nodeId !== undefined && !this.#isIntruded) own.push(`${this.#layout.nodes}/${nodeId}`);
     this.#ownCandidate = undefined;
     // What cannot be removed now goes with the session.
@@ -171,33 +173,31 @@ export class ZooKeeperMembership implements Membership {
   async #reconcile(): Promise<void> {
     const self = this.#self;
     if (self === undefined) return;
-    const onChange = (): void => this.#changed.resolve();
-    this.#session.unwatch(this.#lastOnChange);
-    this.#lastOnChange = onChange;
-    const names = await this.#session.getChildren(this.#layout.nodes, onChange);
-    await this.#keepRegistered(self, names);
-    let candidates = await this.#candidates(onChange);
-    if (await this.#keepCampaigning(self, candidates)) candidates = await this.#candidates(onChange);
-    const reads = (await this.#session.getChildren(this.#layout.nodes)).map((name) =>
-      unlessRefused(this.#session.getData(`${this.#layout.nodes}/${name}`, onChange), 'NO_NODE'),
-    );
-    const members = (await Promise.all(reads)).flatMap((found) => (found === undefined ? [] : (parseMember(found.data) ?? [])));
+    const resigned = new Set(this.#resigned);
+    await this.#keepRegistered(self);
+    let candidates = await this.#candidates();
+    if (await this.#keepCampaigning(self, candidates, resigned)) candidates = await this.#candidates();
+    const members = await this.#registered();
     const [first] = candidates;
-    const leads = first?.isOwn === true && first.name === this.#ownCandidate;
-    this.#show(
-      members.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1)),
-      leads ? { kind: 'leader' } : { kind: 'follower', leaderId: first?.nodeId },
-    );
+    const leads = first?.isOwn === true && first.name === this.#ownCandidate && !this.#resigned.has(first.name);
+    const leaderId = first?.isOwn === true ? undefined : first?.nodeId;
+    this.#show(members, leads ? { kind: 'leader' } : { kind: 'follower', leaderId });
+    for (const name of resigned) this.#resigned.delete(name);
   }
-  #lastOnChange = (): void => {};
 
-  async #keepRegistered(self: Member, present: readonly string[]): Promise<void> {
+  async #registered(): Promise<readonly Member[]> {
+    const { nodes } = this.#layout;
+    const names = await this.#session.getChildren(nodes, this.#wake);
+    const reads = names.map((name) => unlessRefused(this.#session.getData(`${nodes}/${name}`, this.#wake), 'NO_NODE'));
+    const members = (await Promise.all(reads)).flatMap((found) => (found === undefined ? [] : (parseMember(found.data) ?? [])));
+    return members.sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  async #keepRegistered(self: Member): Promise<void> {
     const { text, checkpoints, at } = this.#published;
     const isDue = performance.now() - at >= publishEveryMs || JSON.stringify(self.checkpoints) !== checkpoints;
-    const isRegistered = present.includes(self.nodeId) && !this.#isIntruded;
-    const path = `${this.#layout.nodes}/${self.nodeId}`;
-    const owner = isRegistered ? (await unlessRefused(this.#session.getData(path), 'NO_NODE'))?.owner : undefined;
-    if (owner === this.#session.id && !(isDue && text !== JSON.stringify(self))) return;
+    const present = await unlessRefused(this.#session.getData(`${this.#layout.nodes}/${self.nodeId}`), 'NO_NODE');
+    if (present?.owner === this.#session.id && !(isDue && text !== JSON.stringify(self))) return;
     const holder = await this.#register(self);
     if (holder !== undefined && !this.#isIntruded)
       this.#onProgress(new NodeIdTaken(self.nodeId, parseMember(holder.data)?.operatorUrl ?? 'an unknown address').message);
@@ -205,9 +205,9 @@ export class ZooKeeperMembership implements Membership {
   }
 
   /** The queue, the first in front. */
-  async #candidates(onChange: () => void): Promise<Candidate[]> {
+  async #candidates(): Promise<Candidate[]> {
     const { election } = this.#layout;
-    const names = await this.#session.getChildren(election, onChange);
+    const names = await this.#session.getChildren(election, this.#wake);
     const reads = names.map((name) => unlessRefused(this.#session.getData(`${election}/${name}`), 'NO_NODE'));
     const found = await Promise.all(reads);
     return names
@@ -219,10 +219,10 @@ export class ZooKeeperMembership implements Membership {
   }
 
   /** Exactly one candidacy, none while another session holds the node's id. @returns whether anything was changed */
-  async #keepCampaigning(self: Member, candidates: readonly Candidate[]): Promise<boolean> {
+  async #keepCampaigning(self: Member, candidates: readonly Candidate[], resigned: ReadonlySet<string>): Promise<boolean> {
     const { election } = this.#layout;
     const own = candidates.filter((each) => each.isOwn);
-    const kept = this.#isIntruded ? undefined : own.find((each) => !this.#resigned.has(each.name));
+    const kept = this.#isIntruded ? undefined : own.find((each) => !resigned.has(each.name));
     const superfluous = own.filter((each) => each !== kept);
     for (const { name } of superfluous) await unlessRefused(this.#session.remove(`${election}/${name}`), 'NO_NODE');
     // A candidacy is created once more when the reply was lost: the next pass finds both and removes the later one.
@@ -231,7 +231,6 @@ export class ZooKeeperMembership implements Membership {
         ? await this.#session.create(`${election}/n-`, self.nodeId, 'ephemeral sequential')
         : undefined;
     this.#ownCandidate = kept?.name ?? created?.slice(election.length + 1);
-    this.#resigned.clear();
     return superfluous.length > 0 || created !== undefined;
   }
 

@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
+
+/** A request as a server sees it. */
+export interface SeenRequest {
+  readonly xid: number;
+  /** ZooKeeper's operation code: 1 create, 3 exists, 4 getData, 5 setData, 14 multi, -11 closeSession. */
+  readonly operation: number;
+  readonly body: Buffer;
+}
+/** An error code to answer with (0 with a payload for success), or `mute` for no answer. */
+export type FakeAnswer = { readonly code: number; readonly payload?: Buffer } | 'mute';
+
+const statBytes = 68;
+const okStat = Buffer.alloc(statBytes);
+/** A multi's answer in which the first operation failed with a code. */
+export function failedMulti(code: number): Buffer {
+  const header = (type: number, done: number, error: number): Buffer => {
+    const bytes = Buffer.alloc(9);
+    bytes.writeInt32BE(type, 0);
+    bytes.writeUInt8(done, 4);
+    bytes.writeInt32BE(error, 5);
+    return bytes;
+  };
+  const failure = Buffer.alloc(4);
+  failure.writeInt32BE(code);
+  return Buffer.concat([header(-1, 0, code), failure, header(-1, 1, -1)]);
+}
+
+/** Just enough of a server to misbehave as no real one would: takes every session, answers `exists` and pings, and the rest as told. */
+export class FakeZooKeeper {
+  readonly port: number;
+  readonly #listener;
+  readonly #sockets = new Set<Socket>();
+  readonly seen: SeenRequest[] = [];
+  /** Sessions taken; the timeout that is granted is the one asked for. */
+  handshakes = 0;
+  answer: (request: SeenRequest) => FakeAnswer = () => ({ code: 0 });
+
+  private constructor(listener: ReturnType<typeof createServer>, port: number) {
+    this.#listener = listener;
+    this.port = port;
+    listener.on('connection', (socket) => this.#accept(socket));
+  }
+
+  static async start(): Promise<FakeZooKeeper> {
+    const listener = createServer({ noDelay: true }).listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    const address = listener.address();
+    return new FakeZooKeeper(listener, typeof address === 'object' && address !== null ? address.port : 0);
+  }
+
+  get connect(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    const closed = once(this.#listener, 'close');
+    this.#listener.close();
+    await closed;
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    socket.on('close', () => this.#sockets.delete(socket));
+    let received: Buffer = Buffer.alloc(0);
+    let isOpen = false;
+    socket.on('data', (bytes: Buffer) => {
+      received = Buffer.concat([received, bytes]);
+      while (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) {
+        const frame = received.subarray(4, 4 + received.readInt32BE(0));
+        received = received.subarray(4 + frame.length);
+        if (isOpen) this.#reply(socket, frame);
+        else this.#greet(socket, frame);
+        isOpen = true;
+      }
+    });
+  }
+
+  /** The request holds version, zxid (8 bytes), timeout, session; the answer version, timeout, session id (8), password. */
+  #greet(socket: Socket, frame: Buffer): void {
+    this.handshakes += 1;
+    const bytes = Buffer.alloc(4 + 36);
+    bytes.writeInt32BE(36, 0);
+    frame.copy(bytes, 8, 12, 16);
+    bytes.writeInt32BE(this.handshakes, 16);
+    bytes.writeInt32BE(16, 20);
+    socket.write(bytes);
+  }
+
+  #reply(socket: Socket, frame: Buffer): void {
+    const request = { xid: frame.readInt32BE(0), operation: frame.readInt32BE(4), body: frame.subarray(8) };
+    this.seen.push(request);
+    if (request.operation === -11) return void socket.end();
+    const isOurs = request.operation === 11 || request.operation === 3;
+    const answer = isOurs ? { code: 0, ...(request.operation === 3 ? { payload: okStat } : {}) } : this.answer(request);
+    if (answer === 'mute') return;
+    const payload = answer.payload ?? Buffer.alloc(0);
+    const header = Buffer.alloc(20);
+    header.writeInt32BE(16 + payload.length, 0);
+    header.writeInt32BE(request.xid, 4);
+    header.writeInt32BE(answer.code, 16);
+    socket.write(Buffer.concat([header, payload]));
+  }
+}
