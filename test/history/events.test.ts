@@ -4,15 +4,14 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clusterConfigsChanged } from '../../events/configs.ts';
-import { type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent } from '../../events/envelope.ts';
+import type { EncodedEntry } from '../../events/envelope.ts';
 import { catalogue, subjectsOf } from '../../events/index.ts';
 import { pageLimits } from '../../src/engine/history/eventPages.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused } from '../../src/engine/history/port.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { wordsOf } from '../../src/engine/history/words.ts';
 import { replay } from '../support/replay.ts';
-import { beganAt, history, longHistory, sourceOf, textsOf } from './histories.ts';
+import { beganAt, configLog, history, longHistory, sourceOf, textsOf } from './histories.ts';
 
 async function timelineOf(entries: readonly EncodedEntry[], most?: number): Promise<Timeline> {
   const timeline = new Timeline(sourceOf(textsOf(entries), most));
@@ -106,29 +105,6 @@ test('an event is shown with its act and in words, and no secret leaves', async 
   expect(JSON.stringify(found)).not.toContain('never-to-be-seen');
   expect(JSON.stringify(found)).toContain('"sealed"');
 });
-
-interface LogWish {
-  /** What the event of a position is about. */
-  readonly keyOf?: (position: number) => string;
-  readonly text?: string;
-  readonly perEntry?: number;
-}
-/** A log of `count` config events. */
-function configLog(count: number, { keyOf = () => 'k', text = 'x', perEntry = 1 }: LogWish): readonly EncodedEntry[] {
-  const entries: EncodedEntry[] = [];
-  for (let firstPosition = 1; firstPosition <= count; firstPosition += perEntry) {
-    const index = entries.length + 1;
-    const events = Array.from({ length: Math.min(perEntry, count - firstPosition + 1) }, (_, place): LoggedEvent => {
-      const id = `e${firstPosition + place}`;
-      const changes = [{ key: keyOf(firstPosition + place), previous: { kind: 'unset' as const }, value: { kind: 'text' as const, text } }];
-      const act = { principal: 'User:x', interface: 'sql', command: 'c', commandId: id, digest: '0'.repeat(32), node: 'n1' } as const;
-      return { ...clusterConfigsChanged({ changes }), id, act };
-    });
-    const previousHash = entries.at(-1)?.entry.hash ?? genesisHash;
-    entries.push(encodeEntry({ epoch: 1, index, firstPosition, at: beganAt + index, batchId: `b${index}`, previousHash, events }));
-  }
-  return entries;
-}
 
 describe('what one page costs', () => {
   test('a subject that is seldom found is read through its index', async () => {

@@ -151,6 +151,29 @@ export const history = (range: { readonly minLength?: number; readonly maxLength
 export const longHistory = (steps: number, seed = 1): readonly EncodedEntry[] =>
   fc.sample(history({ minLength: steps, maxLength: steps }), { numRuns: 1, seed })[0] ?? [];
 
+interface LogWish {
+  /** What the event of a position is about. */
+  readonly keyOf?: (position: number) => string;
+  readonly text?: string;
+  readonly perEntry?: number;
+}
+/** A log of `count` config events. */
+export function configLog(count: number, { keyOf = () => 'k', text = 'x', perEntry = 1 }: LogWish): readonly EncodedEntry[] {
+  const entries: EncodedEntry[] = [];
+  for (let firstPosition = 1; firstPosition <= count; firstPosition += perEntry) {
+    const index = entries.length + 1;
+    const events = Array.from({ length: Math.min(perEntry, count - firstPosition + 1) }, (_, place): LoggedEvent => {
+      const id = `e${firstPosition + place}`;
+      const changes = [{ key: keyOf(firstPosition + place), previous: { kind: 'unset' as const }, value: { kind: 'text' as const, text } }];
+      const act = { principal: 'User:x', interface: 'sql', command: 'c', commandId: id, digest: '0'.repeat(32), node: 'n1' } as const;
+      return { ...clusterConfigsChanged({ changes }), id, act };
+    });
+    const previousHash = entries.at(-1)?.entry.hash ?? genesisHash;
+    entries.push(encodeEntry({ epoch: 1, index, firstPosition, at: beganAt + index, batchId: `b${index}`, previousHash, events }));
+  }
+  return entries;
+}
+
 export const textsOf = (entries: readonly EncodedEntry[]): readonly string[] => entries.map(({ text }) => text);
 
 /** A source that gives all it has, and at most `most` at a time. */
