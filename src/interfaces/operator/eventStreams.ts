@@ -83,6 +83,8 @@ class EventStream {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
+        // Nothing can follow a stream, and a connection kept open would hold up a node that stops.
+        connection: 'close',
         'chancery-node': node.provenance.nodeId,
       });
       this.#raw.write(`retry: 1000\n: follows from position ${from}\n\n`);

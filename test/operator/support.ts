@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
+import { vi } from 'vitest';
+import { type History, HistoryRefused, type SelectOptions } from '../../src/engine/history/port.ts';
+import { replayPage } from '../../src/engine/history/replay.ts';
+import { viewOf } from '../../src/engine/history/stateViews.ts';
+import { sysTablesOf } from '../../src/engine/history/tables.ts';
+import { Timeline } from '../../src/engine/history/timeline.ts';
+import { Node } from '../../src/engine/node.ts';
+import { createOperatorServer, type OperatorParts, type OperatorServer } from '../../src/interfaces/operator/http.ts';
+import { createPeers } from '../../src/interfaces/operator/peers.ts';
+import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
+import { type Clock, systemClock } from '../../src/ports/clock.ts';
+import { createSealer } from '../../src/secrets/aes.ts';
+import { silent } from '../support/nodes.ts';
+
+/** A history in the process of the node: the same timeline, no process around it. */
+export class DirectHistory implements History {
+  readonly #timeline: Timeline;
+  readonly #index: () => number;
+  /** Takes the place of DuckDB; tests that need queries set it. */
+  onSelect: (sql: string, options: SelectOptions, timeline: Timeline) => ReturnType<History['select']> = async () => {
+    throw new HistoryRefused('UNKNOWN_TABLE', 'there are no queries in this test', 'Leave them out.', 3);
+  };
+
+  constructor(hub: MemoryHub, index: () => number) {
+    this.#timeline = new Timeline(async (after, limit) => hub.texts(after, limit));
+    this.#index = index;
+  }
+
+  async #caughtUp(): Promise<Timeline> {
+    await this.#timeline.catchUp(this.#index());
+    return this.#timeline;
+  }
+
+  events: History['events'] = async (query) => await (await this.#caughtUp()).events(query);
+  stateAt: History['stateAt'] = async (moment, options) => viewOf(await (await this.#caughtUp()).stateAt(moment), options);
+  replay: History['replay'] = async (query) => await replayPage(await this.#caughtUp(), query);
+  select: History['select'] = async (sql, options) => await this.onSelect(sql, options, await this.#caughtUp());
+  close = async (): Promise<void> => {};
+}
+export { sysTablesOf };
+
+export interface Served {
+  readonly node: Node;
+  readonly history: DirectHistory;
+  readonly server: OperatorServer;
+  readonly url: string;
+  readonly port: number;
+}
+
+/** The system's clock, which a test may set forward. */
+export class JumpingClock implements Clock {
+  #ahead = 0;
+  now = (): number => systemClock.now() + this.#ahead;
+  after = systemClock.after;
+  jump(ms: number): void {
+    this.#ahead += ms;
+  }
+}
+
+const key = randomBytes(32);
+
+/** Nodes of one in-memory log, each behind a real operator interface on a free port; they forward over real HTTP. */
+export class ServedCluster {
+  readonly hub = new MemoryHub();
+  readonly served = new Map<string, Served>();
+  readonly #closers: (() => Promise<void> | void)[] = [];
+
+  async start(nodeId: string, wish: Partial<OperatorParts> & { readonly peerSecret?: string } = {}): Promise<Served> {
+    const log = new MemoryLog(this.hub);
+    const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
+    const { peerSecret, ...parts } = wish;
+    const clock = wish.clock ?? systemClock;
+    const peers = createPeers({ clusterSecret: peerSecret ?? wish.clusterSecret ?? 'none' });
+    // The node must know its own address before it listens.
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const membership = new MemoryMembership(this.hub);
+    const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs: {} });
+    const history = new DirectHistory(this.hub, () => node.state.index);
+    const server = createOperatorServer({ node, log, history, sealer, clock, logger: silent, release: 'test', ...parts });
+    await server.listen({ host: '127.0.0.1', port });
+    await node.start();
+    const served = { node, history, server, url, port };
+    this.served.set(nodeId, served);
+    this.#closers.unshift(async () => {
+      await server.close(1_000);
+      await node.close();
+      peers.close();
+    });
+    return served;
+  }
+
+  async ready(...nodes: readonly Served[]): Promise<void> {
+    await vi.waitFor(() => {
+      if (!nodes.some(({ node }) => node.role === 'leader')) throw new Error('nobody leads');
+      const known = nodes.map(({ node }) => node.status());
+      if (known.some(({ leaderId, members }) => leaderId === undefined || members.length < nodes.length))
+        throw new Error('somebody is not known');
+    }, waits);
+  }
+
+  async stop(): Promise<void> {
+    for (const close of this.#closers) await close();
+  }
+}
+export const waits = { timeout: 10_000, interval: 20 };
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  return await new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  // Tests look into answers of many forms; each assertion says which.
+  readonly json: Record<string, unknown>;
+  readonly text: string;
+}
+
+export async function call(
+  url: string,
+  options: { method?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<Answer> {
+  const { body } = options;
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array;
+  const response = await fetch(url, {
+    method: options.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
+    ...(body === undefined ? {} : { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '') && !/ndjson/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, text, json: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} };
+}
+
+export const sql = (url: string, statement: string, more: object = {}): Promise<Answer> =>
+  call(`${url}/v1/sql`, { body: { statement, ...more } });
+
+/** Bytes that no HTTP client would send. @returns what came back until the connection ended. */
+export async function rawExchange(port: number, bytes: string): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('close', () => resolve(text));
+    socket.on('error', reject);
+  });
+}
+
+/** Reads a stream of server-sent events until `isEnough`; then hangs up. */
+export async function readStream(url: string, headers: Record<string, string>, isEnough: (text: string) => boolean): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const outgoing = httpRequest(url, { headers: { accept: 'text/event-stream', ...headers } }, (incoming) => {
+      let text = '';
+      incoming.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (isEnough(text)) {
+          outgoing.destroy();
+          resolve(text);
+        }
+      });
+      incoming.on('end', () => resolve(text));
+      incoming.on('error', () => resolve(text));
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
