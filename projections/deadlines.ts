@@ -64,14 +64,16 @@ const least = (record: object): number | undefined => {
   return keys.length === 0 ? undefined : keys.reduce((min, key) => Math.min(min, Number(key)), Number.POSITIVE_INFINITY);
 };
 
-/** The subjects due within the earliest second that holds any, with their deadlines; empty when nothing is pending. */
+/** What is due within the earliest second that holds anything, first what is due first, then by subject; empty when nothing is pending. */
 export function earliest(state: Deadlines): readonly { readonly subject: string; readonly deadline: Deadline }[] {
   const hour = least(state.hours);
   const seconds = hour === undefined ? {} : (state.hours[hour] ?? {});
   const second = least(seconds);
   const subjects = second === undefined ? undefined : seconds[second];
-  return (subjects?.keys() ?? []).flatMap((subject) => {
-    const deadline = state.bySubject.get(subject);
-    return deadline === undefined ? [] : [{ subject, deadline }];
-  });
+  return (subjects?.keys() ?? [])
+    .flatMap((subject) => {
+      const deadline = state.bySubject.get(subject);
+      return deadline === undefined ? [] : [{ subject, deadline }];
+    })
+    .sort((a, b) => a.deadline.dueAt - b.deadline.dueAt);
 }

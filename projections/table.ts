@@ -62,10 +62,15 @@ export class Table<V> {
   }
 
   has(key: string): boolean {
-    return this.get(key) !== undefined;
+    const slot = slotOf(key);
+    const rows = this.#root.items[slot >> 6]?.items[slot & 63]?.items;
+    return rows !== undefined && placeOf(rows, key) < rows.length;
   }
 
-  /** The table with this row; the old one stays as it was. */
+  /**
+   * The table with this row; the old one stays as it was, unless this batch made it: within a batch only the newest version of a
+   * table may be used, and not while its rows are being read.
+   */
   set(key: string, value: V): Table<V> {
     return this.update(key, () => value);
   }

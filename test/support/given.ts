@@ -1,6 +1,6 @@
 /** Given events, when a command, then exactly these events: how a decider is tested. */
 import { expect } from 'vitest';
-import { type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent } from '../../events/envelope.ts';
+import { type Act, type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { stateHash } from '../../projections/kit.ts';
 import { draftState, finishState, foldEntry, initialState, type State } from '../../projections/state.ts';
@@ -13,13 +13,15 @@ import { type Decision, type RejectionCode, reject } from '../../src/rejection.t
 export const startedAt = Date.UTC(2026, 10, 20, 12);
 const context: Context = { now: startedAt + 86_400_000, commandId: 'command-under-test' };
 
-const act = {
+/** The act of an event that a test makes up. */
+export const actOf = (commandId: string): Act => ({
   principal: 'User:dana',
   interface: 'sql',
   command: 'test',
+  commandId,
   digest: '0'.repeat(32),
   node: 'n1',
-} as const;
+});
 
 export interface Chapter {
   readonly events: readonly ChanceryEvent[];
@@ -35,9 +37,7 @@ export function logOf(chapters: readonly Chapter[]): readonly EncodedEntry[] {
   for (const [i, { events, at, commandId }] of chapters.entries()) {
     const before = log.at(-1)?.entry;
     for (const event of events) if (event.type === 'LeadershipTaken') epoch = event.data.epoch;
-    const logged = events.map(
-      (event, j): LoggedEvent => ({ ...event, id: `event-${i}-${j}`, act: { ...act, commandId: commandId ?? `command-${i}` } }),
-    );
+    const logged = events.map((event, j): LoggedEvent => ({ ...event, id: `event-${i}-${j}`, act: actOf(commandId ?? `command-${i}`) }));
     log.push(
       encodeEntry({
         epoch,
