@@ -23,8 +23,7 @@ export function inTurn(rounds: number, a: () => void, b: () => void): { readonly
   return { a: median(times.a), b: median(times.b) };
 }
 
-export const grouped = (value: number, digits = 0): string =>
-  value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
+export const grouped = (value: number, digits = 0): string => value.toFixed(digits).replace(/\B(?=(\d{3})+(?!\d))/g, ' ');
 
 /** One line of the report: what, the figure as a ratio, the floor of the design, and the numbers behind it. */
 export interface Figure {

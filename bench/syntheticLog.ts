@@ -19,9 +19,19 @@ export function syntheticLog(events: number, keys: number, batch = 100): readonl
       const n = first + i;
       const key = `datalake.paimon.key-${(n * 7919) % keys}`;
       const previous = n < keys ? ({ kind: 'unset' } as const) : ({ kind: 'text', text: `value-${n - keys}` } as const);
-      return { ...clusterConfigsChanged({ changes: [{ key, previous, value: { kind: 'text', text: `value-${n}` } }] }), id: `event-${n}`, act: actOf(n) };
+      return {
+        ...clusterConfigsChanged({ changes: [{ key, previous, value: { kind: 'text', text: `value-${n}` } }] }),
+        id: `event-${n}`,
+        act: actOf(n),
+      };
     });
-    const header = { epoch: 1, index: first / batch + 1, firstPosition: first + 1, at: 1_700_000_000_000 + first, batchId: `batch-${first}` };
+    const header = {
+      epoch: 1,
+      index: first / batch + 1,
+      firstPosition: first + 1,
+      at: 1_700_000_000_000 + first,
+      batchId: `batch-${first}`,
+    };
     const { entry, text } = encodeEntry({ ...header, previousHash, events: logged });
     previousHash = entry.hash;
     texts.push(text);

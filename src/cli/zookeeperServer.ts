@@ -76,7 +76,7 @@ function writeConfig(settings: ServerSettings, member: MemberPlan): string {
   const lines = [
     `tickTime=${settings.tickTimeMs ?? 2000}`,
     'initLimit=20',
-    'syncLimit=10',
+    'syncLimit=5',
     `dataDir=${folder}`,
     `clientPort=${member.clientPort}`,
     'clientPortAddress=127.0.0.1',

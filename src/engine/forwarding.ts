@@ -31,7 +31,8 @@ export class Forwarder {
   readonly #peers: Peers;
   readonly #now: () => number;
   readonly #queue: { readonly leader: Member; readonly request: Request; readonly answer: (reply: Reply) => void }[] = [];
-  #calls = 0;
+  /** Calls under way, each with the way to give it up. */
+  readonly #calls = new Map<object, { readonly leaderId: string; readonly abandon: () => void }>();
   #isScheduled = false;
 
   constructor(peers: Peers, now: () => number) {
@@ -56,8 +57,13 @@ export class Forwarder {
     });
   }
 
+  /** Gives up waiting for nodes that lead no more: one that hangs would hold its callers until their time is over. */
+  leaderIs(leaderId: string | undefined): void {
+    for (const call of this.#calls.values()) if (call.leaderId !== leaderId) call.abandon();
+  }
+
   #pump(): void {
-    while (this.#calls < forwardingLimits.callsInFlight) {
+    while (this.#calls.size < forwardingLimits.callsInFlight) {
       const first = this.#queue[0];
       if (first === undefined) return;
       let length = 1;
@@ -67,7 +73,7 @@ export class Forwarder {
   }
 
   async #call(leader: Member, waiting: readonly { readonly request: Request; readonly answer: (reply: Reply) => void }[]): Promise<void> {
-    this.#calls += 1;
+    const call = {};
     try {
       const now = this.#now();
       const requests = waiting.map(({ request: { command, act, deadline } }) => ({
@@ -75,14 +81,18 @@ export class Forwarder {
         act,
         timeLeftMs: Math.max(1, deadline - now),
       }));
-      const replies = await this.#peers.submit(leader, requests);
+      const abandoned = new Promise<never>((_, reject) => {
+        const abandon = () => reject(new Error('it leads no more'));
+        this.#calls.set(call, { leaderId: leader.nodeId, abandon });
+      });
+      const replies = await Promise.race([this.#peers.submit(leader, requests), abandoned]);
       for (const [i, { answer }] of waiting.entries())
         answer(replies[i] ?? { kind: 'retry', mayHaveHappened: true, detail: `node ${leader.nodeId} answered too few requests` });
     } catch (error) {
       const detail = `node ${leader.nodeId} did not answer: ${error instanceof Error ? error.message : String(error)}`;
       for (const { answer } of waiting) answer({ kind: 'retry', mayHaveHappened: !(error instanceof PeerUnreachable), detail });
     } finally {
-      this.#calls -= 1;
+      this.#calls.delete(call);
       this.#pump();
     }
   }

@@ -426,6 +426,7 @@ export class Node {
     const { membership, nodeId } = this.#parts;
     const standing = membership.standing();
     const leaderId = standing.kind === 'leader' ? nodeId : standing.leaderId;
+    this.#forwarder.leaderIs(leaderId);
     const others = membership.members().filter((member) => member.nodeId !== nodeId);
     const wrong = divergence(this.#self(), others, leaderId);
     if (wrong !== undefined) this.#fail(new Error(wrong));

@@ -24,7 +24,7 @@ export async function startCluster(): Promise<ProcessCluster> {
   const settings = {
     LOG: `zookeeper://${zookeeper.connect}/chancery`,
     CLUSTER_SECRET: 'a secret for tests only',
-    SESSION_TIMEOUT: String(sessionTimeoutMs),
+    SESSION_TIMEOUT: `${sessionTimeoutMs}ms`,
   };
   const nodes = await Promise.all(['n1', 'n2', 'n3'].map((nodeId) => nodeProcess(nodeId, folder, settings)));
   const leader = () =>

@@ -35,6 +35,8 @@ export class FakeZooKeeper {
   readonly seen: SeenRequest[] = [];
   /** Sessions taken; the timeout that is granted is the one asked for. */
   handshakes = 0;
+  /** Hears everything and says nothing any more, to pings neither: a process that was stopped. */
+  isHung = false;
   answer: (request: SeenRequest) => FakeAnswer = () => ({ code: 0 });
 
   private constructor(listener: ReturnType<typeof createServer>, port: number) {
@@ -93,6 +95,7 @@ export class FakeZooKeeper {
   #reply(socket: Socket, frame: Buffer): void {
     const request = { xid: frame.readInt32BE(0), operation: frame.readInt32BE(4), body: frame.subarray(8) };
     this.seen.push(request);
+    if (this.isHung) return;
     if (request.operation === -11) return void socket.end();
     const isOurs = request.operation === 11 || request.operation === 3;
     const answer = isOurs ? { code: 0, ...(request.operation === 3 ? { payload: okStat } : {}) } : this.answer(request);

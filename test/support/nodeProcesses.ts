@@ -8,6 +8,7 @@ import { freePorts } from '../../src/cli/zookeeperServer.ts';
 export interface NodeProcess {
   readonly nodeId: string;
   readonly url: string;
+  pid(): number;
   isRunning(): boolean;
   /** SIGKILL; waits for the end. */
   kill(): Promise<void>;
@@ -51,6 +52,7 @@ export async function nodeProcess(nodeId: string, folder: string, settings: Read
   return {
     nodeId,
     url: `http://127.0.0.1:${port}`,
+    pid: () => child.pid ?? 0,
     isRunning,
     kill: async () => void (await end('SIGKILL')),
     pause: () => void child.kill('SIGSTOP'),
