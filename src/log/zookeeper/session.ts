@@ -3,7 +3,7 @@ import { type Address, addressText, Connection, noSession, type SessionState, ty
 
 export const sessionLimits = {
   /** ZooKeeper cuts the connection at a packet of 1,048,575 bytes, and every neighbour in flight is lost with it (zookeeper.md 2). */
-  multiBytes: 900 * 1024,
+  writeBytes: 900 * 1024,
   /** Requests to one connection: its client fails beyond 2^31. */
   requests: 1_000_000_000,
   /** A request in flight for longer than this ends its connection, even while others are answered. Milliseconds. */
@@ -59,6 +59,15 @@ const versionOf = (version: number | 'any'): number => {
   if (Number.isSafeInteger(version) && version >= 1) return version;
   throw new RangeError(`an expected version must be at least 1, not ${version}: node-zookeeper-client takes 0 for "any"`);
 };
+
+/** Refuses before anything is sent. The limit leaves room for what the packet holds beside paths and data. */
+function checkSize(operations: readonly { readonly path: string; readonly data?: string }[]): void {
+  const bytes = operations.reduce((sum, { path, data }) => sum + path.length + (data === undefined ? 0 : Buffer.byteLength(data)), 0);
+  if (bytes > sessionLimits.writeBytes)
+    throw new RangeError(
+      `a request of ${bytes} bytes is over the limit of ${sessionLimits.writeBytes}: ZooKeeper would cut the connection`,
+    );
+}
 
 /** A session was asked for something after `close`. */
 export class SessionClosed extends Error {
@@ -185,16 +194,18 @@ export class Session {
       for (const [path, functions] of watches) if (functions.delete(onChange) && functions.size === 0) watches.delete(path);
   }
 
-  /** @returns the path, with the number that ZooKeeper added to a sequential one */
+  /** @returns the path, with the number that ZooKeeper added to a sequential one. @throws RangeError when it is too large */
   create(path: string, data: string, mode: keyof typeof modes): Promise<string> {
-    return this.#on((connection) =>
-      connection.request<string>((client, answer) => client.create(path, Buffer.from(data), modes[mode], answer)),
-    );
+    return this.#on((connection) => {
+      checkSize([{ path, data }]);
+      return connection.request<string>((client, answer) => client.create(path, Buffer.from(data), modes[mode], answer));
+    });
   }
 
-  /** @returns the new version */
+  /** @returns the new version. @throws RangeError when it is too large or the version is below 1 */
   setData(path: string, data: string, version: number | 'any'): Promise<number> {
     return this.#on((connection) => {
+      checkSize([{ path, data }]);
       const expected = versionOf(version);
       return connection.request<number>((client, answer) =>
         client.setData(path, Buffer.from(data), expected, (error, stat) => answer(error, error ? 0 : stat.version)),
@@ -209,11 +220,7 @@ export class Session {
   /** All of it or nothing. @throws RangeError when it is too large or a version is below 1: refused before anything is sent. */
   multi(operations: readonly Operation[]): Promise<void> {
     return this.#on((connection) => {
-      const bytes = operations.reduce((sum, each) => sum + 100 + each.path.length + ('data' in each ? Buffer.byteLength(each.data) : 0), 0);
-      if (bytes > sessionLimits.multiBytes)
-        throw new RangeError(
-          `a multi of ${bytes} bytes is over the limit of ${sessionLimits.multiBytes}: ZooKeeper would cut the connection`,
-        );
+      checkSize(operations);
       return connection.request<void>((client, answer) => {
         const transaction = client.transaction();
         for (const each of operations) {
