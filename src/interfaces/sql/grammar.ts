@@ -18,6 +18,7 @@ import type {
 } from './ast.ts';
 import { SqlSyntaxError } from './errors.ts';
 import * as t from './lexer.ts';
+import { nearest } from './spelling.ts';
 
 /** The limits of a script. Each is far above any sensible one and far below what would hold up a node. */
 export const scriptLimits = {
@@ -526,29 +527,11 @@ function hintFor(token: IToken, expected: readonly string[]): string {
   return suggestion(token, expected);
 }
 
-/** "; did you mean X?" when a keyword is one slip away, or two if it is long. */
+/** "; did you mean X?" when a keyword is close to the word. */
 function suggestion(token: IToken, keywords: readonly string[]): string {
-  if (!/^\w+$/.test(token.image) || token.image.length > 30) return '';
-  const typed = token.image.toUpperCase();
-  const near = keywords
-    .filter((keyword) => /^[A-Z]+$/.test(keyword))
-    .map((keyword) => ({ keyword, slips: slipsBetween(typed, keyword) }))
-    .sort((a, b) => a.slips - b.slips)[0];
-  return near !== undefined && near.slips > 0 && near.slips <= (near.keyword.length > 4 ? 2 : 1) ? `; did you mean ${near.keyword}?` : '';
-}
-
-/** Letters to change, add, drop, or swap with their neighbour, to get from one word to the other. */
-export function slipsBetween(a: string, b: string): number {
-  const row = (i: number): number[] => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));
-  const table = Array.from({ length: a.length + 1 }, (_, i) => row(i));
-  const at = (i: number, j: number): number => table[i]?.[j] ?? Number.POSITIVE_INFINITY;
-  for (let i = 1; i <= a.length; i++) {
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
-      const slips = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + same, swapped ? at(i - 2, j - 2) + 1 : Infinity);
-      table[i]?.splice(j, 1, slips);
-    }
-  }
-  return at(a.length, b.length);
+  const near = nearest(
+    token.image.toUpperCase(),
+    keywords.filter((keyword) => /^[A-Z]+$/.test(keyword)),
+  );
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }
