@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../events/envelope.ts';
+import { caller } from '../support/nodes.ts';
 import { call, JumpingClock, type Served, ServedCluster, waits } from './support.ts';
 
 const cluster = new ServedCluster();
@@ -56,6 +57,17 @@ describe('configs', () => {
       'n1',
       null,
     ]);
+  });
+
+  test('a node that has not heard from the log for a while says how old its answers are', async () => {
+    n1.log.silenceMs = 12_345;
+    for (const path of ['/v1/configs', '/v1/events', '/v1/state', '/v1/status']) {
+      const { headers, json } = await call(`${n1.url}${path}`);
+      expect(headers.get('chancery-stale-for-ms'), path).toBe('12345');
+      expect(json['provenance'], path).toMatchObject({ staleForMs: 12_345 });
+    }
+    n1.log.silenceMs = 0;
+    expect((await call(`${n1.url}/v1/configs`)).headers.get('chancery-stale-for-ms')).toBeNull();
   });
 
   test('several changes are one event; the same key again changes nothing more', async () => {
@@ -239,6 +251,21 @@ describe('a node that does not serve', () => {
     expect([ready.status, ready.json['missing']]).toEqual([503, ['the node is stopping']]);
     expect((await call(`${node.url}/health`)).status).toBe(200);
     await node.server.close();
+  });
+
+  test('closing finishes what is under way', async () => {
+    const alone = new ServedCluster();
+    const served = await alone.start('c1');
+    await alone.ready(served);
+    const next = served.node.state.position + 1;
+    const read = call(`${served.url}/v1/configs?atLeast=${next}`);
+    await expect.poll(async () => (await call(`${served.url}/metrics`)).text, waits).toContain('chancery_http_requests_pending 2');
+    const closing = served.server.close();
+    await served.node.submit({ name: 'alterClusterConfigs', changes: [{ op: 'set', key: 'datalake.a', value: '1' }] }, caller);
+    expect((await read).json['provenance']).toMatchObject({ position: next });
+    await closing;
+    await expect(call(`${served.url}/health`)).rejects.toThrow();
+    await served.node.close();
   });
 
   test('one without a leader reads on, refuses writes, and is not ready', async () => {

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { vi } from 'vitest';
-import { type History, HistoryRefused, type SelectOptions } from '../../src/engine/history/port.ts';
+import { createHistory } from '../../src/engine/history/historyClient.ts';
+import { type History, HistoryRefused } from '../../src/engine/history/port.ts';
 import { replayPage } from '../../src/engine/history/replay.ts';
 import { viewOf } from '../../src/engine/history/stateViews.ts';
-import { sysTablesOf } from '../../src/engine/history/tables.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { Node } from '../../src/engine/node.ts';
 import { createOperatorServer, type OperatorParts, type OperatorServer } from '../../src/interfaces/operator/http.ts';
@@ -16,14 +16,9 @@ import { createSealer } from '../../src/secrets/aes.ts';
 import { silent } from '../support/nodes.ts';
 
 /** A history in the process of the node: the same timeline, no process around it. */
-export class DirectHistory implements History {
+class DirectHistory implements History {
   readonly #timeline: Timeline;
   readonly #index: () => number;
-  /** Takes the place of DuckDB; tests that need queries set it. */
-  onSelect: (sql: string, options: SelectOptions, timeline: Timeline) => ReturnType<History['select']> = async () => {
-    throw new HistoryRefused('UNKNOWN_TABLE', 'there are no queries in this test', 'Leave them out.', 3);
-  };
-
   constructor(hub: MemoryHub, index: () => number) {
     this.#timeline = new Timeline(async (after, limit) => hub.texts(after, limit));
     this.#index = index;
@@ -37,17 +32,27 @@ export class DirectHistory implements History {
   events: History['events'] = async (query) => await (await this.#caughtUp()).events(query);
   stateAt: History['stateAt'] = async (moment, options) => viewOf(await (await this.#caughtUp()).stateAt(moment), options);
   replay: History['replay'] = async (query) => await replayPage(await this.#caughtUp(), query);
-  select: History['select'] = async (sql, options) => await this.onSelect(sql, options, await this.#caughtUp());
+  /** Queries belong to the process, see `hasQueries`. */
+  select: History['select'] = async () => {
+    throw new HistoryRefused('HISTORY_UNAVAILABLE', 'there are no queries in this test', 'Ask for hasQueries.');
+  };
   close = async (): Promise<void> => {};
 }
-export { sysTablesOf };
-
 export interface Served {
   readonly node: Node;
-  readonly history: DirectHistory;
+  readonly history: History;
   readonly server: OperatorServer;
+  readonly log: HushedLog;
   readonly url: string;
   readonly port: number;
+}
+
+/** A log that a test may cut off from its node, as far as the node can tell. */
+class HushedLog extends MemoryLog {
+  silenceMs = 0;
+  override silentForMs(): number {
+    return this.silenceMs;
+  }
 }
 
 /** The system's clock, which a test may set forward. */
@@ -68,26 +73,30 @@ export class ServedCluster {
   readonly served = new Map<string, Served>();
   readonly #closers: (() => Promise<void> | void)[] = [];
 
-  async start(nodeId: string, wish: Partial<OperatorParts> & { readonly peerSecret?: string } = {}): Promise<Served> {
-    const log = new MemoryLog(this.hub);
+  async start(nodeId: string, wish: Partial<OperatorParts> & { readonly hasQueries?: boolean } = {}): Promise<Served> {
+    const log = new HushedLog(this.hub);
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
-    const { peerSecret, ...parts } = wish;
+    const { hasQueries = false, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
-    const peers = createPeers({ clusterSecret: peerSecret ?? wish.clusterSecret ?? 'none' });
+    const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none' });
     // The node must know its own address before it listens.
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const membership = new MemoryMembership(this.hub);
     const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs: {} });
-    const history = new DirectHistory(this.hub, () => node.state.index);
+    const head = () => ({ index: node.state.index, position: node.state.position });
+    const history = hasQueries
+      ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
+      : new DirectHistory(this.hub, () => node.state.index);
     const server = createOperatorServer({ node, log, history, sealer, clock, logger: silent, release: 'test', ...parts });
     await server.listen({ host: '127.0.0.1', port });
     await node.start();
-    const served = { node, history, server, url, port };
+    const served = { node, history, server, log, url, port };
     this.served.set(nodeId, served);
     this.#closers.unshift(async () => {
       await server.close(1_000);
       await node.close();
+      await history.close();
       peers.close();
     });
     return served;
@@ -135,7 +144,7 @@ export async function call(
   const response = await fetch(url, {
     method: options.method ?? (body === undefined ? 'GET' : 'POST'),
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers },
-    ...(body === undefined ? {} : { body: isRaw ? (body as BodyInit) : JSON.stringify(body) }),
+    ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
   });
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '') && !/ndjson/.test(response.headers.get('content-type') ?? '');

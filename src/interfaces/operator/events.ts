@@ -54,7 +54,12 @@ const eventJson = z.strictObject({
 const pageJson = z
   .strictObject({
     events: z.array(eventJson),
-    next: z.string().optional().describe('Address of the next page; absent when there is none yet. Also in the Link header.'),
+    next: z
+      .string()
+      .optional()
+      .describe(
+        'Address of the next page, also in the Link header; absent when there is none yet. A page before it may have few events, or none.',
+      ),
     provenance: provenanceJson,
   })
   .describe('A page of the history. With Accept: text/event-stream, the same events as a stream that goes on.');
@@ -95,7 +100,7 @@ export const eventRoutes: FastifyPluginAsyncZod<{ node: Node; history: History; 
   };
   http.get('/v1/events', { schema }, async (request, reply) => {
     const asked = request.query;
-    if (/\btext\/event-stream\b/.test(request.headers.accept ?? '')) {
+    if (request.method === 'GET' && /\btext\/event-stream\b/.test(request.headers.accept ?? '')) {
       checkEndless(asked);
       const after = request.headers['last-event-id'] ?? (asked.from === undefined ? undefined : Math.max(0, asked.from - 1));
       const { provenance } = await readState(node, { ...asked, atLeast: Math.max(asked.atLeast ?? 0, after ?? 0) });
@@ -107,7 +112,7 @@ export const eventRoutes: FastifyPluginAsyncZod<{ node: Node; history: History; 
     const page = await history.events({
       ...filterOf(asked),
       ...(asked.from === undefined ? {} : { fromPosition: asked.from }),
-      ...(asked.to === undefined ? {} : { toPosition: asked.to }),
+      toPosition: Math.min(asked.to ?? provenance.position, provenance.position), // The page is of the moment that the headers name.
       order,
       limit: asked.limit ?? pageLimits.defaultEvents,
     });

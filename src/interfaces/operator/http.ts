@@ -7,6 +7,7 @@ import type { Node } from '../../engine/node.ts';
 import type { EventLog } from '../../log/port.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
+import { rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { configRoutes } from './configs.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
@@ -15,7 +16,17 @@ import { healthRoutes, Readiness } from './health.ts';
 import { parseJson } from './json.ts';
 import { logRoutes } from './log.ts';
 import { createMetrics, type Metrics, metricsRoutes } from './metrics.ts';
-import { malformed, type Problem, problem, problemOfError, problemOfZod, Refused, rawAnswer, sendProblem } from './problems.ts';
+import {
+  malformed,
+  type Problem,
+  problem,
+  problemOfError,
+  problemOfRejection,
+  problemOfZod,
+  Refused,
+  rawAnswer,
+  sendProblem,
+} from './problems.ts';
 import { sqlRoutes } from './sql.ts';
 import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
@@ -154,12 +165,7 @@ function problemOfFramework(error: unknown, logger: Logger, request = ''): Probl
   const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; statusCode?: number };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return {
-        ...problem('MALFORMED_JSON', 'the body is larger than this address takes: 1 MB, or 4 MB between nodes'),
-        status: 413,
-        code: 'TOO_LARGE',
-        remedy: 'Split the request into smaller ones.',
-      };
+      return problemOfRejection(rejection('TOO_LARGE', '', 'the body is larger than this address takes: 1 MB, or 4 MB between nodes'));
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return problem('UNSUPPORTED_MEDIA_TYPE', 'the body is not said to be JSON');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

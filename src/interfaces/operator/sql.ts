@@ -127,7 +127,7 @@ function problemOf(why: ScriptFailure): Problem {
   if (why.kind === 'query') return { ...problemOfHistory(why.error), more: {} };
   const { code, field, detail, remedy } = why.reason;
   if (Object.hasOwn(rejections, code)) return problemOfRejection({ code: code as RejectionCode, field, detail, remedy });
-  return { status: 400, code, field, detail, remedy };
+  return { status: 400, code: `SQL_${code}`, field, detail, remedy };
 }
 
 const mutable = (result: ScriptAnswer['results'][number]) =>

@@ -320,7 +320,7 @@ class Session {
         [text('argument'), text('type'), text('required'), text('about')],
         procedure.parameters.map(({ name: parameter, isList, isOptional, about }) => [
           parameter,
-          isList ? 'STRING, …' : 'STRING',
+          isList ? 'STRING…' : 'STRING',
           isOptional ? 'no' : 'yes',
           about,
         ]),
