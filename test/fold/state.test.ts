@@ -126,6 +126,32 @@ describe('an event that contradicts the tables', () => {
   });
 });
 
+test('no batch stays open: a table of a state cannot be written into afterwards', () => {
+  const entries = logOf([...begin, { events: [configured] }]).map(({ entry }) => entry);
+  const faulty = logOf([...begin, { events: [configured] }, { events: [configured, n1, logCreated({ format: 1, clusterId: 'c2' })] }]);
+  for (const way of ways.slice(0, 2)) {
+    const state = way(entries);
+    for (const spoil of [
+      () => {},
+      () =>
+        expect(() =>
+          way(
+            faulty.slice(3).map(({ entry }) => entry),
+            state,
+          ),
+        ).toThrow(ReplayFault),
+    ]) {
+      spoil();
+      const { dynamic } = state.configs;
+      const bytes = bytesOf(state);
+      const more = dynamic.set('b', { value: { kind: 'hidden' }, position: 1, at: 1, principal: 'x' });
+      expect(bytesOf(state)).toBe(bytes);
+      const branch = more.delete('a');
+      expect([more.keys(), branch.keys(), dynamic.keys()]).toEqual([['a', 'b'], ['b'], ['a']]);
+    }
+  }
+});
+
 test('a bulk fold leaves the state it goes on from alone, and what it gives is frozen', () => {
   const log = logOf([...begin, { events: [configured] }, { events: [coordinatorLost({ nodeId: 'n1', forgetAfterMs: 5 })] }]);
   const entries = log.map(({ entry }) => entry);
