@@ -6,21 +6,20 @@ export interface EntrySource {
   readonly unit: 'positions' | 'bytes';
   /** How much there is, as far as is known. */
   readonly total: number;
-  /** How much of `total` a text that was read brings, all before it included. */
-  reachedWith(afterIndex: number, lastText: string): number;
+  /** How much of `total` lies before the end of an entry. */
+  upTo(read: { readonly index: number; readonly position: number }): number;
   /** The texts of up to `limit` entries after an index, none at the end. Not checked. @throws CommandFailure, NotReachable, Refused */
   read(afterIndex: number, limit: number): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
 /** The whole log in runs of texts. */
-export async function* textsOf(source: EntrySource): AsyncGenerator<{ readonly texts: readonly string[]; readonly done: number }> {
+export async function* textsOf(source: EntrySource): AsyncGenerator<readonly string[]> {
   for (let after = 0; ; ) {
     const texts = await source.read(after, runLength);
-    const last = texts.at(-1);
-    if (last === undefined) return;
+    if (texts.length === 0) return;
     after += texts.length;
-    yield { texts, done: source.reachedWith(after, last) };
+    yield texts;
   }
 }
 const runLength = 256;

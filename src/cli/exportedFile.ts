@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { entryLimits } from '../../events/envelope.ts';
 import type { EntrySource } from './entrySource.ts';
-import { refusal, wrongUsage } from './exit.ts';
+import { type CommandFailure, refusal, wrongUsage } from './exit.ts';
 
 /** No entry's UTF-8 is longer. */
 const maxLineBytes = entryLimits.bytes * 3;
@@ -15,7 +15,7 @@ export async function openExportedFile(file: string): Promise<EntrySource> {
     name: file,
     unit: 'bytes',
     total: size,
-    reachedWith: (afterIndex) => lines.endOf(afterIndex),
+    upTo: ({ index }) => lines.endOf(index),
     read: (afterIndex, limit) => lines.read(afterIndex, limit),
     close: () => handle.close(),
   };
@@ -45,6 +45,8 @@ class Lines {
   #scanned = 0;
   #lineStart = 0;
   #isWhole = false;
+  /** What ends the file early; the lines before it can be read. */
+  #fault: CommandFailure | undefined;
 
   constructor(file: string, handle: FileHandle) {
     this.#file = file;
@@ -60,15 +62,19 @@ class Lines {
     while (!this.#isWhole && this.#starts.length < after + limit) await this.#scanOn();
     const starts = this.#starts.slice(after, after + limit);
     const from = starts[0];
+    if (from === undefined && this.#fault !== undefined) throw this.#fault;
     if (from === undefined) return [];
     const bytes = await this.#bytes(from, this.endOf(after + starts.length) - from);
-    return starts.map((start, i) => this.#decoded(bytes.subarray(start - from, this.endOf(after + i + 1) - from), after + i + 1));
+    // What is not UTF-8 any more does not have its own hash any more: the entry's check will say so.
+    return starts.map((start, i) => bytes.toString('utf8', start - from, this.endOf(after + i + 1) - from));
   }
 
   async #scanOn(): Promise<void> {
     const chunk = await this.#bytes(this.#scanned, chunkBytes);
-    for (let at = chunk.indexOf(10); at !== -1; at = chunk.indexOf(10, at + 1)) this.#lineEnds(this.#scanned + at);
+    for (let at = chunk.indexOf(10); at !== -1 && this.#fault === undefined; at = chunk.indexOf(10, at + 1))
+      this.#lineEnds(this.#scanned + at);
     this.#scanned += chunk.length;
+    if (this.#fault !== undefined) return;
     if (chunk.length < chunkBytes) {
       this.#isWhole = true;
       this.#lineEnds(this.#scanned);
@@ -76,8 +82,11 @@ class Lines {
   }
 
   #lineEnds(at: number): void {
-    if (at - this.#lineStart > maxLineBytes)
-      throw refusal(`${this.#file} is no exported log: line ${this.#starts.length + 1} is over ${maxLineBytes} bytes long`);
+    if (at - this.#lineStart > maxLineBytes) {
+      this.#fault = refusal(`line ${this.#starts.length + 1} of ${this.#file} is over ${maxLineBytes} bytes long: no entry is`);
+      this.#isWhole = true;
+      return;
+    }
     if (at > this.#lineStart) {
       this.#starts.push(this.#lineStart);
       this.#ends.push(at);
@@ -91,14 +100,6 @@ class Lines {
       const { bytesRead } = await this.#handle.read(bytes, done, length - done, from + done);
       done += bytesRead;
       if (bytesRead === 0 || done === length) return bytes.subarray(0, done);
-    }
-  }
-
-  #decoded(bytes: Buffer, line: number): string {
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch {
-      throw refusal(`${this.#file}, line ${line} is not UTF-8: its bytes were changed after it was written`);
     }
   }
 }

@@ -27,7 +27,7 @@ async function openLiveSource(operator: string, terminal: Terminal): Promise<Ent
     name: client.url,
     unit: 'positions',
     total: position,
-    reachedWith: (_, text) => lastPositionOf(text),
+    upTo: ({ position: reached }) => reached,
     read: async (after, limit) => {
       const response = await client.open({ path: '/v1/log', query: { after, limit } });
       try {
@@ -52,7 +52,7 @@ async function openLogSource(text: string, parts: Implementations, terminal: Ter
     name: url.text,
     unit: 'positions',
     total,
-    reachedWith: (_, last) => lastPositionOf(last),
+    upTo: ({ position }) => position,
     read: (after, limit) => opened(waiting(terminal, `reading ${url.text}`, log.read(after, limit))),
     close: () => log.close(),
   };
@@ -74,11 +74,4 @@ export async function opened<T>(work: Promise<T>): Promise<T> {
     if (error instanceof LogUnavailable) throw new CommandFailure(exitStatus.unreachable, error.message);
     throw error;
   }
-}
-
-/** The last position in an entry's text, 0 when it does not look like one: only for showing progress. */
-function lastPositionOf(text: string): number {
-  const [, first] = /"firstPosition":(\d+),"hash":"[0-9a-f]{64}","index":\d+,[^{}]*\}$/.exec(text.slice(-400)) ?? [];
-  const [, count] = /^\{"at":\d+,"batchId":"[^"]*","codec":"json","count":(\d+),/.exec(text.slice(0, 300)) ?? [];
-  return first === undefined || count === undefined ? 0 : Number(first) + Number(count) - 1;
 }

@@ -106,7 +106,7 @@ export function renderStatus(
     node.nodeId,
     node.role === 'unknown' ? 'no answer' : node.role,
     grouped(node.position),
-    node.lag === 0 ? 'up to date' : `${grouped(node.lag)} behind`,
+    node.role === 'unknown' ? '' : node.lag === 0 ? 'up to date' : `${grouped(node.lag)} behind`,
     node.operatorUrl,
     node.release,
     harmless(troubleOf(node)),

@@ -41,7 +41,7 @@ export async function exportLog(
       const writing = write(target ?? terminal.out, texts.map((text) => `${text}\n`).join(''));
       await (failed === undefined ? writing : Promise.race([writing, failed]));
     });
-    if (verdict.kind === 'broken') throw brokenAt(verdict.position, verdict.why);
+    if (verdict.kind === 'broken') throw brokenAt(verdict.position, verdict.reason);
     if (target !== undefined) {
       target.end();
       await Promise.race([once(target, 'close'), failed]);
@@ -83,7 +83,7 @@ export async function importLog(
   try {
     const verdict = await verifySource(source, terminal);
     if (verdict.kind === 'broken')
-      throw refusal(`${file} is broken at position ${grouped(verdict.position)}: ${verdict.why}`, 'Nothing was imported.');
+      throw refusal(`${file} is broken at position ${grouped(verdict.position)}: ${verdict.reason}`, 'Nothing was imported.');
     const { hash, index, position } = verdict.state;
     if (index === 0) throw refusal(`${file} holds no entries`, 'Nothing was imported.');
     const logger = await parts.createLogger('error');
@@ -117,7 +117,7 @@ async function appendAll(log: EventLog, source: EntrySource, total: number, prog
     run = [];
   };
   try {
-    for await (const { texts } of textsOf(source)) {
+    for await (const texts of textsOf(source)) {
       for (const text of texts) {
         // The stored text is appended, not one made anew: an entry may hold events of older versions, which decoding brings up to date.
         const encoded = { entry: decodeEntry(text), text };

@@ -1,7 +1,8 @@
-import { decodeEntry, UnreadableEntry } from '../../events/envelope.ts';
+import { UnreadableEntry } from '../../events/envelope.ts';
 import { ReplayFault, stateHash } from '../../projections/kit.ts';
-import { bulkFold, type State } from '../../projections/state.ts';
-import { type EntrySource, textsOf } from './entrySource.ts';
+import type { State } from '../../projections/state.ts';
+import { verifyLog } from '../engine/history/verify.ts';
+import type { EntrySource } from './entrySource.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import type { Implementations } from './implementations.ts';
 import { grouped, renderTime } from './moments.ts';
@@ -9,37 +10,33 @@ import { openSource, type SourceOptions } from './openSource.ts';
 import { startProgress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A log that was read to its end, or up to the first position that cannot be believed. `state` is that before it. */
+/** A log that was read to its end, or up to the first position that cannot be believed. */
 export type Verdict =
   | { readonly kind: 'sound'; readonly state: State }
-  | { readonly kind: 'broken'; readonly state: State; readonly position: number; readonly why: string };
+  | { readonly kind: 'broken'; readonly position: number; readonly reason: string };
 
-/**
- * Checks every entry: form, hash, chain, schemas, and that the fold accepts it.
- * @param onSound gets the texts that were found sound, in order.
- */
+/** Checks every entry: see `verifyLog`. @param onSound gets the texts that were found sound, in order. */
 export async function verifySource(
   source: EntrySource,
   terminal: Terminal,
   onSound: (texts: readonly string[]) => Promise<void> = async () => {},
 ): Promise<Verdict> {
   const progress = startProgress(terminal, `verifying ${source.name}`, source.unit);
-  const fold = bulkFold();
-  let position = 0;
+  let sound = 0;
   try {
-    for await (const { texts, done } of textsOf(source)) {
-      for (const text of texts) {
-        fold.add([decodeEntry(text)]);
-        position = fold.position;
-      }
-      await onSound(texts);
-      progress.update(done, Math.max(source.total, done));
-    }
-    return { kind: 'sound', state: fold.finish() };
+    return await verifyLog((after, limit) => source.read(after, limit), {
+      onSound,
+      onProgress: (verified) => {
+        sound = verified.position;
+        const done = source.upTo(verified);
+        progress.update(done, Math.max(source.total, done));
+      },
+    });
   } catch (error) {
-    if (!isOfTheLog(error)) throw error;
-    const at = error instanceof ReplayFault ? (error.position ?? position + 1) : position + 1;
-    return { kind: 'broken', state: fold.finish(), position: at, why: error.message.replace(/^position \d+:? /, '') };
+    // The file or the disk says of itself that it is damaged from here on.
+    if (error instanceof CommandFailure && error.status === exitStatus.refused)
+      return { kind: 'broken', position: sound + 1, reason: error.message };
+    throw error;
   } finally {
     progress.stop();
   }
@@ -62,8 +59,8 @@ export async function verify(
   await source.close();
   const say = (answer: object): boolean => terminal.out.write(`${JSON.stringify(answer)}\n`);
   if (verdict.kind === 'broken') {
-    if (options.json === true) say({ sound: false, position: verdict.position, why: verdict.why });
-    throw brokenAt(verdict.position, verdict.why);
+    if (options.json === true) say({ sound: false, position: verdict.position, why: verdict.reason });
+    throw brokenAt(verdict.position, verdict.reason);
   }
   const { at, hash, index, position } = verdict.state;
   const stateDigest = stateHash(verdict.state);
