@@ -200,8 +200,8 @@ class Query {
   private unreadable(tree: JsonObject): Error {
     const message = String(tree['error_message']);
     if (tree['error_type'] === 'not implemented') return new SqlRefused('NOT_A_QUERY', 'only queries can be run here', 0);
-    if (tree['position'] === undefined) return new SqlRefused('NOT_A_QUERY', firstLine(message));
-    const offset = [...this.text].slice(0, Number(tree['position'])).join('').length;
+    const position = Number(tree['position'] ?? 0); // Some faults are of the query as a whole.
+    const offset = [...this.text].slice(0, position).join('').length;
     return new SqlSyntaxError(this.text, offset, firstLine(message));
   }
 
