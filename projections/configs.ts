@@ -47,8 +47,11 @@ export function effectiveConfig(state: Configs, key: string): ConfigValue {
   return dynamic.kind === 'unset' ? fileConfig(state, key) : dynamic;
 }
 
-/** Every key that either layer holds, in no order. */
-export const keysInForce = (state: Configs): ReadonlySet<string> => new Set([...state.dynamic.keys(), ...Object.keys(state.fromFile)]);
+/** Every key that either layer holds, once, in no order. */
+export function* keysInForce(state: Configs): Generator<string> {
+  for (const [key] of state.dynamic.rows()) yield key;
+  for (const key of Object.keys(state.fromFile)) if (!state.dynamic.has(key)) yield key;
+}
 
 /**
  * What a component makes of a value of a known key: the value, else the default, else `undefined`. A key set to nothing has its

@@ -79,9 +79,9 @@ export interface Transition {
   readonly before: (key: string) => ConfigValue;
   readonly after: (key: string) => ConfigValue;
   /** The keys that may differ. */
-  readonly touched: Iterable<string>;
-  /** Every key that holds something afterwards; asked for only when all of them must be looked at. */
-  readonly keysAfter: () => Iterable<string>;
+  readonly touched: readonly string[];
+  /** Every key that holds something afterwards, in parts, some perhaps twice; read once, and only when all must be looked at. */
+  readonly keysAfter: readonly Iterable<string>[];
 }
 /** A transition with the keys whose effective value differs. */
 interface Comparison extends Transition {
@@ -107,18 +107,18 @@ const lakeNeedsFormat: Rule = ({ after }) =>
 const lakeKeysFitFormat: Rule = ({ before, after, changed, keysAfter }) => {
   const format = read(after, 'datalake.format') ?? read(before, 'datalake.format');
   if (format === undefined) return undefined;
-  const candidates = changed.has('datalake.format') ? keysAfter() : changed;
-  const stray = [...candidates].filter(
-    (key) =>
-      key.startsWith(dataLakePrefix) &&
-      key !== 'datalake.format' &&
-      key !== 'datalake.enabled' &&
-      !key.startsWith(`${dataLakePrefix}${format}.`) &&
-      after(key).kind === 'text',
-  );
-  const [key] = stray.sort();
-  return key === undefined ? undefined : { key, detail: `Invalid configuration '${key}' for '${format}' datalake format` };
+  let stray: string | undefined;
+  for (const candidates of changed.has('datalake.format') ? keysAfter : [changed])
+    for (const key of candidates)
+      if (isStray(key, format) && after(key).kind === 'text' && (stray === undefined || key < stray)) stray = key;
+  return stray === undefined ? undefined : { key: stray, detail: `Invalid configuration '${stray}' for '${format}' datalake format` };
 };
+
+const isStray = (key: string, format: string): boolean =>
+  key.startsWith(dataLakePrefix) &&
+  key !== 'datalake.format' &&
+  key !== 'datalake.enabled' &&
+  !key.startsWith(`${dataLakePrefix}${format}.`);
 
 const diskLimits: Rule = ({ after }) => {
   const limit = read(after, 'server.data-disk.write-limit-ratio');
@@ -180,7 +180,7 @@ const rules: readonly { readonly isAbout: (key: string) => boolean; readonly rul
 /** The first rule across keys that a transition breaks. @returns CONFIG_RULE_BROKEN, its field the key at fault */
 export function ruleFault(transition: Transition): Rejection | undefined {
   const { before, after, touched } = transition;
-  const changed = new Set([...touched].filter((key) => !isSameValue(before(key), after(key))));
+  const changed = new Set(touched.filter((key) => !isSameValue(before(key), after(key))));
   for (const { isAbout, rule } of rules) {
     if (![...changed].some(isAbout)) continue;
     const broken = rule({ ...transition, changed });
@@ -215,7 +215,8 @@ export function checkStaticConfigs(
     const text = texts.get(key);
     return text === undefined ? unset : { kind: 'text', text };
   };
-  const fault = ruleFault({ before: () => unset, after, touched: texts.keys(), keysAfter: () => texts.keys() });
+  const keys = [...texts.keys()];
+  const fault = ruleFault({ before: () => unset, after, touched: keys, keysAfter: [keys] });
   return fault ?? { texts };
 }
 

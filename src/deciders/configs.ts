@@ -81,8 +81,8 @@ class Layer {
       const fault = valueFault(key, after(key), `changes[${by}].value`);
       if (fault !== undefined) return fault;
     }
-    const keysAfter = () => [...keysInForce(this.#configs), ...this.#touched.keys()];
-    return ruleFault({ before, after, touched: this.#touched.keys(), keysAfter }) ?? this.#sizeFault();
+    const keysAfter = [keysInForce(this.#configs), this.#touched.keys()];
+    return ruleFault({ before, after, touched: [...this.#touched.keys()], keysAfter }) ?? this.#sizeFault();
   }
 
   changed(): readonly { key: string; previous: ConfigValue; value: ConfigValue }[] {

@@ -10,10 +10,12 @@ import { type ConfigValue, clusterConfigsChanged, configLimits } from '../../eve
 import type { ChanceryEvent } from '../../events/index.ts';
 import type { SealedText } from '../../events/kit.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
-import { dynamicConfig } from '../../projections/configs.ts';
+import { type DynamicConfig, dynamicConfig } from '../../projections/configs.ts';
+import { initialState } from '../../projections/state.ts';
+import { seal, Table, unseal } from '../../projections/table.ts';
 import { type Command, parseCommand } from '../../src/deciders/commands.ts';
 import type { ConfigChange } from '../../src/deciders/configs.ts';
-import { given, stateAfter, whenOn } from '../support/given.ts';
+import { frozen, given, startedAt, stateAfter, whenOn } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
 
 const unset: ConfigValue = { kind: 'unset' };
@@ -384,6 +386,20 @@ describe('one call', () => {
       .when(alter(append(dirs, 'y')))
       .isRefused('TOO_LARGE', 'changes[0].value', `'${dirs}' would have 8193 characters; a value has at most 8192`);
   });
+});
+
+test('the dynamic map is bounded; what makes it no larger is still done', () => {
+  unseal();
+  let dynamic = Table.empty<DynamicConfig>();
+  for (let i = 0; i < configLimits.dynamicKeys; i += 1)
+    dynamic = dynamic.set(`datalake.k${i}`, { value: text('v'), position: 1, at: startedAt, principal: 'User:dana' });
+  seal();
+  const state = frozen({ ...initialState(), configs: { dynamic, fromFile: {} } });
+  whenOn(state, alter(set(limiter, '1mb'))).isRefused('TOO_LARGE', 'changes', '100001 keys would be set; at most 100000 can be');
+  whenOn(state, alter(drop('datalake.k7'), set(limiter, '1mb'))).gives(
+    changed(['datalake.k7', text('v'), unset], [limiter, unset, text('1mb')]),
+  );
+  whenOn(state, alter(set('datalake.k7', 'w'))).gives(changed(['datalake.k7', text('v'), text('w')]));
 });
 
 test('a command from a wire is checked for form before anything else', () => {
