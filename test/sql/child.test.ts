@@ -4,14 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 const dataKb = 1_500_000;
 
 /** Runs the query in a limited child and returns the first line it prints; the child is killed then, whatever it is at. */
 async function firstLine(query: string): Promise<string> {
-  const script = join(import.meta.dirname, 'queryChild.ts');
+  const script = fileURLToPath(import.meta.resolve('./queryChild.ts'));
   const child = spawn('sh', ['-c', `ulimit -d ${dataKb}; exec "$@"`, 'sh', process.execPath, script, query], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
