@@ -73,7 +73,7 @@ describe('1: a server that hangs', () => {
     expect(client.states).toEqual(['SYNC_CONNECTED']);
     expect(fake.handshakes).toBe(1);
   });
-  test('the session does, before its timeout: the request is unknown, the next server takes the session, its ephemeral znode too', async () => {
+  test('the session does, before its timeout: the request is unknown, the next server takes the session and its ephemerals', async () => {
     const other = await TcpProxy.to(server.ports[0] ?? 0);
     toStop.push(() => other.close());
     other.everything = 'hold';

@@ -275,7 +275,7 @@ export class Session {
       if (inVain === 0) this.#addresses = [...this.#addresses.filter((each) => each !== address), address];
       if (inVain === 0 || inVain % servers !== 0 || this.#isClosed) continue;
       this.#options.onProgress?.(`no ZooKeeper answers: ${this.failures()}; trying again`);
-      await this.#pause(Math.min(1000, 50 * 2 ** round) * (0.5 + Math.random() / 2));
+      await this.#pause(Math.min(1000, sessionTimeoutMs / 6, 50 * 2 ** round) * (0.5 + Math.random() / 2));
     }
   }
 
