@@ -54,6 +54,11 @@ function refusalOf(error: unknown): unknown {
   return error;
 }
 
+/** At once: `process.exit` would wait for the thread of a query that cannot be stopped. There is nothing here to be finished. */
+const end = (): void => {
+  process.kill(process.pid, 'SIGKILL');
+};
+
 const engine = new SelectEngine(process.argv[2] ?? 'fluss_catalog');
 
 const selector: Selector = {
@@ -61,15 +66,15 @@ const selector: Selector = {
     try {
       return await engine.run(sql, sourceOf(tables, signal), { rows: maxRows, timeoutMs, ...(timeZone === undefined ? {} : { timeZone }) });
     } catch (error) {
-      // A query that cannot be stopped keeps a thread busy for good: once its answer has left, so does this process.
-      if (engine.stuck) setTimeout(() => process.exit(1), 100);
+      // A query that cannot be stopped keeps a thread busy for good: once the answer has left, so does this process.
+      if (engine.stuck) setTimeout(end, 100);
       throw refusalOf(error);
     }
   },
 };
 
 process.title = 'chancery-history';
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', end);
 // The node comes first where processors are few. Not everybody may say so.
 try {
   setPriority(10);

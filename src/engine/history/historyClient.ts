@@ -18,6 +18,8 @@ export interface HistoryParts {
   /** For tests: another program, other times. */
   readonly program?: URL;
   readonly times?: Partial<HistoryTimes>;
+  /** Milliseconds that only grow. */
+  readonly now?: () => number;
 }
 
 export const historyLimits = { waiting: 100, inFlight: 4, replyCharacters: 1024 * 1024, starts: 5, errorText: 2000 } as const;
@@ -45,6 +47,8 @@ interface Pending {
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: HistoryRefused) => void;
   timer: NodeJS.Timeout;
+  /** Its caller has heard that it is out of time. */
+  isGivenUp: boolean;
 }
 
 const unavailable = (message: string, remedy = 'Ask again in a moment.'): HistoryRefused =>
@@ -61,6 +65,8 @@ class HistoryClient implements History {
   /** Sent and not answered; one that is out of time stays here until the process confirms that it has stopped working on it. */
   readonly #sent = new Map<number, Pending>();
   #child: ChildProcess | undefined;
+  /** It was told to end because of one question: the others that it had are asked again. */
+  #isEnding = false;
   #starts: number[] = [];
   #nextId = 1;
   #foldedIndex = 0;
@@ -105,6 +111,7 @@ class HistoryClient implements History {
         question,
         toIndex: this.#parts.head().index,
         timer,
+        isGivenUp: false,
         resolve: (value) => {
           settled();
           resolve(value);
@@ -120,7 +127,7 @@ class HistoryClient implements History {
   }
 
   #pump(): void {
-    while (this.#waiting.length > 0 && this.#sent.size < historyLimits.inFlight) {
+    while (!this.#isEnding && this.#waiting.length > 0 && this.#sent.size < historyLimits.inFlight) {
       const child = this.#child ?? this.#start();
       if (child === undefined) return;
       const pending = this.#waiting.shift();
@@ -145,6 +152,7 @@ class HistoryClient implements History {
     );
     const at = this.#waiting.indexOf(pending);
     if (at >= 0) this.#waiting.splice(at, 1);
+    pending.isGivenUp = true;
     const child = this.#child;
     if (child === undefined || !this.#sent.has(pending.id)) return;
     this.#send(child, { kind: 'cancel', id: pending.id });
@@ -154,13 +162,14 @@ class HistoryClient implements History {
         { question: pending.question.ask, timeoutMs },
         'the history process did not stop a question: it is ended and starts again',
       );
+      this.#isEnding = true;
       child.kill('SIGKILL');
     }, this.#times.graceMs);
   }
 
   /** @returns undefined when it has failed so often lately that it must be left alone; whoever waits is told so. */
   #start(): ChildProcess | undefined {
-    const now = performance.now();
+    const now = (this.#parts.now ?? (() => performance.now()))();
     this.#starts = this.#starts.filter((at) => at > now - this.#times.startsWithinMs);
     if (this.#starts.length >= historyLimits.starts) {
       const seconds = Math.ceil(((this.#starts[0] ?? now) + this.#times.startsWithinMs - now) / 1000);
@@ -200,15 +209,23 @@ class HistoryClient implements History {
       clearInterval(heads);
       if (!this.#isClosed) logger.warn({ why }, 'the history process ended; the next question starts another one');
       this.#child = undefined;
-      for (const pending of this.#sent.values()) pending.reject(unavailable(`the history process ended (${why})`));
-      for (const pending of this.#sent.values()) clearTimeout(pending.timer);
-      this.#sent.clear();
+      this.#letGo(why);
       this.#pump();
     };
     child.once('error', (error) => {
       if (child.pid === undefined) gone(error.message);
     });
     child.once('exit', (code, signal) => gone(signal ?? `status ${code}`));
+  }
+
+  /** What the process had to answer when it ended. */
+  #letGo(why: string): void {
+    const sent = [...this.#sent.values()];
+    this.#sent.clear();
+    const again = this.#isEnding && !this.#isClosed ? sent.filter(({ isGivenUp }) => !isGivenUp) : [];
+    this.#isEnding = false;
+    for (const pending of sent) if (!again.includes(pending)) pending.reject(unavailable(`the history process ended (${why})`));
+    this.#waiting.unshift(...again);
   }
 
   #receive(child: ChildProcess, message: FromProcess): void {

@@ -96,7 +96,7 @@ export interface SelectResult {
 export interface History {
   /** @throws HistoryRefused */
   events(query: EventQuery): Promise<EventPage>;
-  /** The state right after a moment's event; absent means now. @throws HistoryRefused UNKNOWN_POSITION for one beyond the head, TOO_LARGE */
+  /** The state right after a moment's event; absent means now. @throws HistoryRefused UNKNOWN_POSITION beyond the head, TOO_LARGE */
   stateAt(moment: Moment | undefined, options?: StateOptions): Promise<StateThen>;
   /** What each event did to the state, 1 to 1,000 at a time. @throws HistoryRefused */
   replay(query: ReplayQuery & { readonly limit: number }): Promise<ReplayPage>;
