@@ -175,6 +175,22 @@ describe('history', () => {
   });
 });
 
+test('a page of the log ends at 8 MB, and the next one goes on there', async () => {
+  const changes = Array.from({ length: 20 }, (_, i) => ({ op: 'set', key: `datalake.paimon.big${i}`, value: 'x'.repeat(8000) }));
+  for (let i = 0; i < 60; i += 1) {
+    const one = changes.map((change) => ({ ...change, key: `${change.key}.${i}` })); // New keys: an event repeats what was there before.
+    expect((await call(`${n1.url}/v1/configs`, { method: 'PATCH', body: { changes: one } })).status).toBe(200);
+  }
+  const page = await call(`${n1.url}/v1/log`);
+  const count = page.text.split('\n').length - 1;
+  expect(page.text.length).toBeLessThanOrEqual(8 * 1024 * 1024);
+  expect(page.text.length).toBeGreaterThan(7 * 1024 * 1024);
+  expect(page.headers.get('chancery-log-next')).toBe(String(count));
+  const rest = await call(`${n1.url}/v1/log?after=${count}`);
+  expect(decodeEntry(rest.text.split('\n')[0] ?? '').index).toBe(count + 1);
+  expect(rest.headers.get('chancery-log-next')).toBe(rest.headers.get('chancery-log-head'));
+});
+
 describe('operations', () => {
   test('status tells of the node, its cluster and its leaderships', async () => {
     const { json } = await call(`${n1.url}/v1/status`);

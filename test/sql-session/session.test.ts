@@ -123,7 +123,8 @@ CALL sys.reset_cluster_configs(
 
   test('NULL as a value hides; numbers and booleans need no quotes; values keep their blanks', async () => {
     await ask(
-      "CALL sys.set_cluster_configs('datalake.format', NULL, 'log.replica.min-in-sync-replicas-number', 2, 'log.retention.roll-active-segment.enabled', TRUE)",
+      `CALL sys.set_cluster_configs(
+        'datalake.format', NULL, 'log.replica.min-in-sync-replicas-number', 2, 'log.retention.roll-active-segment.enabled', TRUE)`,
     );
     expect(await rowsOf("CALL sys.get_cluster_configs('datalake.format', 'log.replica.min-in-sync-replicas-number')")).toEqual([
       ['datalake.format', null, 'DYNAMIC_CONFIG'],
@@ -243,7 +244,11 @@ describe('a session', () => {
   test('a script stops at its first error and says how far it came', async () => {
     const { status, json } = await sql(
       n1.url,
-      `CALL sys.set_cluster_configs('${rate}', '1GB');\nCALL sys.set_cluster_configs('${rate}', '200 apples');\nCALL sys.reset_cluster_configs('${rate}')`,
+      [
+        `CALL sys.set_cluster_configs('${rate}', '1GB');`,
+        `CALL sys.set_cluster_configs('${rate}', '200 apples');`,
+        `CALL sys.reset_cluster_configs('${rate}')`,
+      ].join('\n'),
     );
     expect(status).toBe(400);
     expect(json).toMatchObject({
@@ -256,6 +261,12 @@ describe('a session', () => {
     expect(json['results']).toMatchObject([{ rows: [[`Successfully set to '1GB' configuration '${rate}'. `]] }]);
     expect(json['rendered']).toContain("CALL sys.set_cluster_configs('");
     expect(await rowsOf(`CALL sys.get_cluster_configs('${rate}')`)).toEqual([[rate, '1GB', 'DYNAMIC_CONFIG']]);
+  });
+
+  test('a script waits for the position that it wants to see', async () => {
+    const reading = ask(`CALL sys.get_cluster_configs('${rate}')`, { atLeast: n1.node.state.position + 1 });
+    await ask(`CALL sys.set_cluster_configs('${rate}', '77MB')`);
+    expect((await reading).results[0]?.rows).toEqual([[rate, '77MB', 'DYNAMIC_CONFIG']]);
   });
 
   test('a follower sees its own writes, and others see them when they ask', async () => {

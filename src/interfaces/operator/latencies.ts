@@ -16,7 +16,7 @@ export class Latencies {
   summary(): { readonly count: number; readonly p50Ms: number; readonly p99Ms: number; readonly maxMs: number } | undefined {
     if (this.#count === 0) return undefined;
     const sorted = this.#ring.slice(0, Math.min(this.#count, this.#ring.length)).sort();
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0;
+    const at = (share: number): number => Math.round((sorted[Math.ceil(share * sorted.length) - 1] ?? 0) * 1000) / 1000;
     return { count: this.#count, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) };
   }
 }

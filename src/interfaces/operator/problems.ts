@@ -154,6 +154,7 @@ export function sendProblem(reply: Pick<FastifyReply, 'code' | 'headers' | 'type
 export function rawAnswer(refused: Problem): string {
   const body = JSON.stringify(bodyOf(refused));
   const status = `${refused.status} ${STATUS_CODES[refused.status] ?? ''}`;
-  const headers = `Content-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  return `HTTP/1.1 ${status}\r\n${headers}\r\n\r\n${body}`;
+  const type = 'Content-Type: application/problem+json; charset=utf-8';
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  return [`HTTP/1.1 ${status}`, type, length, 'Connection: close', '', body].join('\r\n');
 }
