@@ -99,7 +99,7 @@ export class OperatorClient {
         if (!askAnother.has(refused.problem.code)) throw refused;
       } catch (error) {
         if (error instanceof Refused || call.signal?.aborted === true) throw error;
-        mayHaveArrived ||= !neverSent.has(codeOf(error));
+        mayHaveArrived ||= !neverSent.has(codeOf(error)) && !isBadPort(error);
         failures.push(`${url}: ${reasonOf(error)}`);
       }
     }
@@ -161,6 +161,9 @@ function codeOf(error: unknown): string {
   return String(cause?.code ?? cause?.errors?.[0]?.code ?? code ?? '');
 }
 
+/** Ports of other protocols, such as 1 or 6000, are refused by every HTTP client that follows the rules of browsers. */
+const isBadPort = (error: unknown): boolean => error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port';
+
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ENOTFOUND: 'no such host',
@@ -173,6 +176,7 @@ const meanings: Readonly<Record<string, string>> = {
 
 function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  if (isBadPort(error)) return 'no HTTP client may use this port';
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined;
   return meanings[codeOf(error)] ?? cause ?? (error instanceof Error ? error.message : String(error));
 }

@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Implementations } from '../../src/cli/implementations.ts';
+import { run } from '../../src/cli/run.ts';
+import type { LogUrl } from '../../src/cli/settings.ts';
+import type { Stream } from '../../src/cli/terminal.ts';
 import { freePorts } from '../../src/cli/zookeeperServer.ts';
+import { openFileLog } from '../../src/log/file/open.ts';
+import { silent } from '../support/nodes.ts';
 
 export const program = join(import.meta.dirname, '../../src/main.ts');
 
@@ -50,6 +56,28 @@ export function start(args: readonly string[], { cwd, env, input }: Options): Ru
 }
 
 export const chancery = (args: readonly string[], options: Options): Promise<Ended> => start(args, options).ended;
+
+/** The same without a process, for what ends before it begins. Logs are files. */
+export async function inProcess(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const texts = { out: '', err: '' };
+  const paper = (name: 'out' | 'err'): Stream => ({
+    write: (text) => {
+      texts[name] += text;
+      return true;
+    },
+    once: () => {},
+  });
+  const status = await run(args, onFiles, { out: paper('out'), err: paper('err'), env });
+  return { status, ...texts };
+}
+
+const onFiles: Implementations = {
+  openLog: async (url) => await openFileLog(directoryOf(url)),
+  readLog: async (url) => (await openFileLog(directoryOf(url), { readOnly: true })).log,
+  openSealer: () => Promise.reject(new Error('nothing is sealed here')),
+  createLogger: () => Promise.resolve({ level: 'error', trace: () => {}, ...silent }),
+};
+const directoryOf = (url: LogUrl): string => (url.kind === 'file' ? url.directory : '');
 
 /** A directory that goes with the test. */
 export function folder(): string {
