@@ -335,9 +335,18 @@ class Session {
     if (fault !== undefined) return fault;
     const last = call.procedure.at(-1);
     const typed = last?.text ?? '';
-    const names = procedures.map((each) => each.name);
-    const detail = `there is no procedure '${typed.slice(0, 100)}' in ${systemDatabase}${didYouMean(typed, names)}`;
-    return procedureOf(typed) ?? refusal('UNKNOWN_PROCEDURE', '', detail, last?.span.start);
+    const known = procedureOf(typed);
+    if (known !== undefined) return known;
+    const close = didYouMean(
+      typed,
+      procedures.map(({ name }) => name),
+    );
+    return refusal(
+      'UNKNOWN_PROCEDURE',
+      '',
+      `there is no procedure '${typed.slice(0, 100)}' in ${systemDatabase}${close}`,
+      last?.span.start,
+    );
   }
 
   /** What is wrong with the names before a table's or procedure's own: none, a database, or a catalog and a database. */
