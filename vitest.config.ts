@@ -1,8 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
 const minutes = 60_000;
-/** Tests that need a real ZooKeeper or processes of their own: `npm run check:cluster`. */
-const cluster = ['test/zookeeper/**/*.test.ts', 'test/cluster/**/*.test.ts', 'test/contract/zookeeper*.test.ts'];
+/** Tests that need a real ZooKeeper, or start the program again and again, which takes minutes: `npm run check:cluster`. */
+const cluster = [
+  'test/zookeeper/**/*.test.ts',
+  'test/cluster/**/*.test.ts',
+  'test/contract/zookeeper*.test.ts',
+  'test/cli/{commands,prompt,refusals}.test.ts',
+  'test/history/process.test.ts',
+];
 /** Tests that need a Docker engine: `npm run test:compose`. */
 const compose = ['test/compose/**/*.test.ts'];
 
