@@ -36,7 +36,7 @@ export async function at(
   await write(terminal.out, `${JSON.stringify(part, undefined, 2)}\n`);
 }
 
-/** What a path such as `configs.dynamic.datalake.format` leads to. Keys may have dots in them: at each step the longest one that fits is taken. */
+/** What a path such as `configs.dynamic.datalake.format` leads to. Keys may have dots in them: the longest one that fits is taken. */
 export function partOf(state: unknown, path: string): unknown {
   let value = state;
   let rest = path;

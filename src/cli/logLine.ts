@@ -22,5 +22,6 @@ export function humanLogLine(json: string, now: number, hasColor: boolean): stri
   const line = harmless([text, ...fields].join('  ')).replaceAll('\n', ' ');
   const shownLevel = level.padEnd(5);
   const style = Number(record['level']) >= 50 ? 'red' : Number(record['level']) >= 40 ? 'yellow' : 'dim';
-  return `${renderTime(Number(record['time']), now)}  ${hasColor ? styleText(style, shownLevel, { validateStream: false }) : shownLevel}  ${line}`;
+  const coloured = hasColor ? styleText(style, shownLevel, { validateStream: false }) : shownLevel;
+  return `${renderTime(Number(record['time']), now)}  ${coloured}  ${line}`;
 }

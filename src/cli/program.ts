@@ -30,7 +30,13 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   return program;
 }
 
-const exitStatusText = `${exitStatus.done} done, ${exitStatus.refused} refused, ${exitStatus.usage} wrong usage, ${exitStatus.unreachable} not reachable, ${exitStatus.unknown} outcome unknown`;
+const exitStatusText = [
+  `${exitStatus.done} done`,
+  `${exitStatus.refused} refused`,
+  `${exitStatus.usage} wrong usage`,
+  `${exitStatus.unreachable} not reachable`,
+  `${exitStatus.unknown} outcome unknown`,
+].join(', ');
 
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 

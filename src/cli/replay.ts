@@ -112,7 +112,9 @@ const patchWidth = 200;
 /** `~ configs.dynamic.datalake.format  {"value":…}`, cut where it would fill the screen. */
 export function renderPatch({ op, path, value }: StatePatch): string {
   const text = value === undefined ? '' : `  ${JSON.stringify(value)}`;
-  return `${signOf[op]} ${harmless(path.join('.'))}${harmless(text.length > patchWidth ? `${text.slice(0, patchWidth)}… (${grouped(text.length)} characters, whole with --json)` : text)}`;
+  const note = `… (${grouped(text.length)} characters, whole with --json)`;
+  const shown = text.length > patchWidth ? `${text.slice(0, patchWidth)}${note}` : text;
+  return `${signOf[op]} ${harmless(path.join('.'))}${harmless(shown)}`;
 }
 
 /** Enter goes on, q or the end of the input ends. */

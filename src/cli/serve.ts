@@ -182,9 +182,10 @@ async function listen(server: OperatorServer, address: Address): Promise<void> {
       EACCES: 'this user may not listen there',
     }[code ?? ''];
     if (why === undefined) throw error;
+    const next = { ...address, port: address.port === 65535 ? 8480 : address.port + 1 };
     throw refusal(
       `cannot start: --operator ${textOf(address)}: ${why}`,
-      `Stop the other process, or give another address: --operator ${textOf({ ...address, port: address.port === 65535 ? 8480 : address.port + 1 })}`,
+      `Stop the other process, or give another address: --operator ${textOf(next)}`,
     );
   }
 }

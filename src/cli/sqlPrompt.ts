@@ -10,10 +10,10 @@ import { report } from './sqlReport.ts';
 import type { SqlOutcome, SqlSession } from './sqlSession.ts';
 import { styled, type Terminal } from './terminal.ts';
 
-const keywords =
-  'CALL SHOW PROCEDURES DATABASES CATALOGS TABLES USE DESCRIBE EXPLAIN SELECT FROM WHERE GROUP BY ORDER LIMIT LIKE AND OR NOT NULL SET RESET AT VERSION TIMESTAMP'.split(
-    ' ',
-  );
+const keywords = [
+  ...['CALL', 'SHOW', 'PROCEDURES', 'DATABASES', 'CATALOGS', 'TABLES', 'USE', 'DESCRIBE', 'EXPLAIN', 'SET', 'RESET'],
+  ...['SELECT', 'FROM', 'AT', 'VERSION', 'TIMESTAMP', 'WHERE', 'LIKE', 'AND', 'OR', 'NOT', 'NULL', 'GROUP', 'BY', 'ORDER', 'LIMIT'],
+];
 const historyLines = 1000;
 const helpText = `Statements end with a semicolon and may take several lines.
   SHOW PROCEDURES;                          what can be called

@@ -1,5 +1,6 @@
 /**
- * Goal: the commands do together what the manual shows: acts are recorded and found again, past states are seen, logs are checked and moved.
+ * Goal: the commands do together what the manual shows: acts are recorded and found again, past states are seen, logs are checked and
+ *   moved.
  * Method: real processes on a real log in files, from start to end; texts are compared as an operator would see them.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -108,8 +109,12 @@ test('scripts come as an argument, a file or standard input; answers as table, J
   const cwd = folder();
   const node = await serve(cwd);
   const env = { CHANCERY_OPERATOR_URL: node.url };
-  const script =
-    "USE sys;\n-- a comment; with a semicolon\nCALL set_cluster_configs('datalake.format', 'paimon');\nCALL get_cluster_configs('datalake.format')";
+  const script = [
+    'USE sys;',
+    '-- a comment; with a semicolon',
+    "CALL set_cluster_configs('datalake.format', 'paimon');",
+    "CALL get_cluster_configs('datalake.format')",
+  ].join('\n');
   writeFileSync(join(cwd, 'script.sql'), script);
   const json = await chancery(['sql', '--json', '-f', 'script.sql'], { cwd, env });
   expect(json.out).toContain('[\n  {"config_key": "datalake.format", "config_value": "paimon", "config_source": "DYNAMIC_CONFIG"}\n]\n');

@@ -18,7 +18,11 @@ class TypedAt {
   constructor(cwd: string, url: string) {
     const command = `${process.execPath} ${program} sql --operator ${url}`;
     const env = { PATH: process.env['PATH'] ?? '', HOME: cwd, TERM: 'xterm', NO_COLOR: '1' };
-    this.child = spawn('script', ['-qefc', `stty cols 160; ${command}`, '/dev/null'], { cwd, env, stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn('/usr/bin/script', ['-qefc', `stty cols 160; ${command}`, '/dev/null'], {
+      cwd,
+      env,
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#text += text;
     });

@@ -18,12 +18,13 @@ describe('a refused statement', () => {
     const cwd = folder();
     const node = await serve(cwd);
     const sql = (...args: readonly string[]) => chancery(['sql', '--operator', node.url, ...args], { cwd });
-    expect(await sql("CALL sys.set_cluster_configs('kv.rocksdb.shared-rate-limiter.bytes-per-sec', '200 apples')")).toEqual({
+    const key = 'kv.rocksdb.shared-rate-limiter.bytes-per-sec';
+    expect(await sql(`CALL sys.set_cluster_configs('${key}', '200 apples')`)).toEqual({
       status: 1,
       out: '',
       err: [
         'refused: INVALID_CONFIG_VALUE at config_pairs[1]',
-        "Cannot parse '200 apples' as MemorySize for config 'kv.rocksdb.shared-rate-limiter.bytes-per-sec': Could not parse value '200 apples' for key 'kv.rocksdb.shared-rate-limiter.bytes-per-sec'.",
+        `Cannot parse '200 apples' as MemorySize for config '${key}': Could not parse value '200 apples' for key '${key}'.`,
         'Give a value of the type that the message names. Nothing was changed.',
         '',
       ].join('\n'),
@@ -66,7 +67,13 @@ describe('wrong usage ends with 2', () => {
     [['import', 'x'], "error: required option '--log <URL>' not specified\n(more: add --help)\n"],
     [
       ['serve', '--operator', 'x', '--session-timeout', '1h'],
-      "cannot start: --operator 'x' is not HOST:PORT\nGive a host and a port from 1 to 65535, such as 127.0.0.1:8480 or [::1]:8480.\ncannot start: --session-timeout '1h' is not a time from 1s to 5min\nGive a number and a unit (ms, s, min), such as 10s.\n",
+      [
+        "cannot start: --operator 'x' is not HOST:PORT",
+        'Give a host and a port from 1 to 65535, such as 127.0.0.1:8480 or [::1]:8480.',
+        "cannot start: --session-timeout '1h' is not a time from 1s to 5min",
+        'Give a number and a unit (ms, s, min), such as 10s.',
+        '',
+      ].join('\n'),
     ],
   ])('%j', async (args, err) => {
     expect(await inProcess(args)).toEqual({ status: 2, out: '', err });
@@ -115,7 +122,11 @@ describe('a node that cannot be reached', () => {
     expect(await chancery(['status', '--operator', `${one},${other},http://127.0.0.1:1`], { cwd })).toEqual({
       status: 3,
       out: '',
-      err: `no node answers: ${one}: connection refused; ${other}: connection refused; http://127.0.0.1:1: no HTTP client may use this port\nStart one with "chancery serve", or name another with --operator http://HOST:PORT.\n`,
+      err: [
+        `no node answers: ${one}: connection refused; ${other}: connection refused; http://127.0.0.1:1: no HTTP client may use this port`,
+        'Start one with "chancery serve", or name another with --operator http://HOST:PORT.',
+        '',
+      ].join('\n'),
     });
   });
 
