@@ -1,6 +1,6 @@
 /**
- * Goal: the log on a real ensemble of three keeps the contract although its clients are attached to different members, of which each may lag;
- *   and when a member hangs or dies, everything settles and goes on.
+ * Goal: the log on a real ensemble of three keeps the contract although its clients are attached to different members, each of which may
+ *   lag; and when a member hangs or dies, everything settles and goes on.
  * Method: the shared suite over three members; then SIGSTOP for the member that a client is attached to, SIGKILL for the leader.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
@@ -103,7 +103,7 @@ describe('a member fails', () => {
     },
   );
 
-  test('without a quorum appends are unknown and heads unavailable in time; with it back the same appends are settled', async () => {
+  test('without a quorum appends are unknown and heads unavailable; with it back the same appends settle', async () => {
     roots += 1;
     const log = await client(3000);
     const epoch = await log.raiseEpoch();

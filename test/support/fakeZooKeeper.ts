@@ -11,8 +11,13 @@ export interface SeenRequest {
 /** An error code to answer with (0 with a payload for success), or `mute` for no answer. */
 export type FakeAnswer = { readonly code: number; readonly payload?: Buffer } | 'mute';
 
-const statBytes = 68;
-const okStat = Buffer.alloc(statBytes);
+const okStat = Buffer.alloc(68);
+/** The payload of a getData's answer. */
+export function dataPayload(text: string): Buffer {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(Buffer.byteLength(text));
+  return Buffer.concat([length, Buffer.from(text), okStat]);
+}
 /** A multi's answer in which the first operation failed with a code. */
 export function failedMulti(code: number): Buffer {
   const header = (type: number, done: number, error: number): Buffer => {
@@ -33,8 +38,16 @@ export class FakeZooKeeper {
   readonly #listener;
   readonly #sockets = new Set<Socket>();
   readonly seen: SeenRequest[] = [];
-  /** Sessions taken; the timeout that is granted is the one asked for. */
+  /** Sessions asked for; the timeout that is granted is the one asked for. */
   handshakes = 0;
+  /** What each handshake said of the past, in hexadecimal: the newest transaction seen and the session, 0 for a new one. */
+  readonly asked: { readonly zxid: string; readonly session: string }[] = [];
+  /** Answers the next handshake with "expired". */
+  expiresNext = false;
+  /** The transaction number in every reply. */
+  zxid = 0;
+  /** Replies leave in pieces of so many bytes. */
+  pieceBytes = Number.POSITIVE_INFINITY;
   /** Hears everything and says nothing any more, to pings neither: a process that was stopped. */
   isHung = false;
   answer: (request: SeenRequest) => FakeAnswer = () => ({ code: 0 });
@@ -81,15 +94,29 @@ export class FakeZooKeeper {
     });
   }
 
-  /** The request holds version, zxid (8 bytes), timeout, session; the answer version, timeout, session id (8), password. */
+  /** Cuts every connection now. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** The request holds version, zxid (8 bytes), timeout, session (8); the answer version, timeout, session, password. */
   #greet(socket: Socket, frame: Buffer): void {
     this.handshakes += 1;
+    const session = frame.subarray(16, 24);
+    this.asked.push({ zxid: frame.toString('hex', 4, 12), session: session.toString('hex') });
     const bytes = Buffer.alloc(4 + 36);
     bytes.writeInt32BE(36, 0);
-    frame.copy(bytes, 8, 12, 16);
-    bytes.writeInt32BE(this.handshakes, 16);
+    if (!this.expiresNext) frame.copy(bytes, 8, 12, 16);
+    this.expiresNext = false;
+    session.copy(bytes, 12);
+    if (session.every((byte) => byte === 0)) bytes.writeInt32BE(this.handshakes, 16);
     bytes.writeInt32BE(16, 20);
-    socket.write(bytes);
+    this.#write(socket, bytes);
+    if (bytes.readInt32BE(8) === 0) socket.end();
+  }
+
+  #write(socket: Socket, bytes: Buffer): void {
+    for (let from = 0; from < bytes.length; from += this.pieceBytes) socket.write(bytes.subarray(from, from + this.pieceBytes));
   }
 
   #reply(socket: Socket, frame: Buffer): void {
@@ -104,7 +131,8 @@ export class FakeZooKeeper {
     const header = Buffer.alloc(20);
     header.writeInt32BE(16 + payload.length, 0);
     header.writeInt32BE(request.xid, 4);
+    header.writeInt32BE(this.zxid, 12);
     header.writeInt32BE(answer.code, 16);
-    socket.write(Buffer.concat([header, payload]));
+    this.#write(socket, Buffer.concat([header, payload]));
   }
 }

@@ -101,7 +101,7 @@ test('resigning goes behind the others; a sole node steps down before it leads a
   for (const node of [a, b, c]) await sees(node, ['a', 'b', 'c']);
 });
 
-test('a leader that is cut off stops believing itself the leader before its session ends, and another one leads; back, it follows', async () => {
+test('a leader that is cut off steps down before another one leads; back, it follows', async () => {
   const [a, b] = [await joined('a'), await joined('b')];
   await leads(a);
   const order: string[] = [];

@@ -129,6 +129,7 @@ export class Connection {
     this.#client = zookeeper.createClient('address-is-given-below:1', options);
     this.#manager = (this.#client as unknown as Internals).connectionManager;
     this.#manager.zxid = Buffer.from(session.zxid);
+    this.#manager.xid = 1; // 0 makes servers that throttle stall (upstream issue 100).
     this.#manager.findNextServer = (use) => use(address);
     const decode = this.#manager.onSocketData.bind(this.#manager);
     this.#manager.onSocketData = (bytes) => this.#receive(bytes, decode);
