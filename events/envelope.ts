@@ -95,7 +95,7 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 
 /**
  * Seals a batch. The text is assembled, keys ascending, from the events' texts: a leader has made those already, to know their size.
- * @throws TypeError when an event holds what JSON cannot.
+ * @throws TypeError when an event holds what JSON cannot; RangeError when the entry is over `entryLimits.bytes`.
  */
 export function encodeEntry(
   unsealed: Omit<Entry, 'hash' | 'v' | 'codec' | 'count'>,
@@ -106,8 +106,11 @@ export function encodeEntry(
   const before = `{"at":${at},"batchId":${JSON.stringify(batchId)},"codec":"json","count":${count},"epoch":${epoch},"events":[${eventTexts.join(',')}],"firstPosition":${firstPosition}`;
   const after = `,"index":${index},"previousHash":"${previousHash}","v":1}`;
   const hash = digestOf(before + after);
+  const text = `${before},"hash":"${hash}"${after}`;
+  if (Buffer.byteLength(text) > entryLimits.bytes)
+    throw new RangeError(`an entry of ${Buffer.byteLength(text)} bytes is over the limit of ${entryLimits.bytes}`);
   const entry: Entry = { v: 1, codec: 'json', epoch, index, firstPosition, count, at, batchId, previousHash, events, hash };
-  return { entry, text: `${before},"hash":"${hash}"${after}` };
+  return { entry, text };
 }
 
 /**
@@ -115,8 +118,8 @@ export function encodeEntry(
  * @throws UnreadableEntry
  */
 export function decodeEntry(text: string): Entry {
-  if (text.length > entryLimits.bytes)
-    throw new UnreadableEntry('MALFORMED', `an entry of ${text.length} characters is over the limit of ${entryLimits.bytes}`);
+  if (Buffer.byteLength(text) > entryLimits.bytes)
+    throw new UnreadableEntry('MALFORMED', `an entry of ${Buffer.byteLength(text)} bytes is over the limit of ${entryLimits.bytes}`);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -172,7 +175,7 @@ export function isLoggedEvent(value: unknown): value is StoredEvent {
   const { principal, command, commandId, digest, node, reason, interface: through } = by as Partial<Record<string, unknown>>;
   if (Object.keys(by).length !== ('reason' in by ? 7 : 6)) return false;
   if (!isText(principal, 256) || !isText(command, 64) || !isText(commandId, 128) || !isText(node, 64)) return false;
-  if ('reason' in by && !(typeof reason === 'string' && reason.length <= 1000)) return false;
+  if (reason !== undefined && !(typeof reason === 'string' && reason.length <= 1000)) return false;
   return interfaces.has(through) && typeof digest === 'string' && digestForm.test(digest);
 }
 

@@ -30,7 +30,7 @@ export const commands = defineProjection<Commands>({
   initial: () => ({ generations: [] }),
   on: {},
   onEvery: (state, { event: { act }, position, at }) => {
-    const row = { digest: act.digest, position, at };
+    const row = { at, digest: act.digest, position }; // Keys in order: these rows are hashed by the thousand.
     const newest = state.generations[0];
     if (newest === undefined || newest.byKey.size >= commandMemory.generationCount || newest.since <= at - commandMemory.generationMs) {
       state.generations = [{ since: at, byKey: Table.empty<CommandRow>().set(act.commandId, row) }, ...state.generations].slice(

@@ -28,7 +28,7 @@ export const configs = defineProjection<Configs>({
     ClusterConfigsChanged: (state, { event: { data, act }, position, at }) => {
       for (const { key, value } of data.changes) {
         state.dynamic =
-          value.kind === 'unset' ? state.dynamic.delete(key) : state.dynamic.set(key, { value, position, at, principal: act.principal });
+          value.kind === 'unset' ? state.dynamic.delete(key) : state.dynamic.set(key, { at, position, principal: act.principal, value });
       }
     },
   },

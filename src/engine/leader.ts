@@ -1,6 +1,6 @@
 import { nanoid } from 'nanoid';
 import { canonicalJson } from '../../events/canonicalJson.ts';
-import { encodeEntry, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
+import { type Act, encodeEntry, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { commandOf } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
@@ -27,8 +27,11 @@ interface Batch {
   readonly answers: Answered[];
 }
 
-/** Bounds of the leader's queue and of an entry. Entries of 16-64 KB pipeline best (zookeeper.md 3). */
-export const leaderLimits = { queued: 1000, batchBytes: 64 * 1024, eventBytes: 200 * 1024 } as const;
+/**
+ * Bounds of the leader's queue and of an entry, in UTF-8 bytes. Entries of 16-64 KB pipeline best (zookeeper.md 3): a batch is closed
+ * once it has reached `batchBytes`. What one command makes must fit an entry beside its header.
+ */
+export const leaderLimits = { queued: 1000, batchBytes: 64 * 1024, commandBytes: entryLimits.bytes - 1024 } as const;
 
 /**
  * One leadership of one epoch: decides, folds on a speculative state, then appends. Up to `log.pipelineDepth` entries are in
@@ -143,7 +146,8 @@ export class Leader {
     while (bytes < leaderLimits.batchBytes && events.length < entryLimits.events) {
       const waiting = this.#nextWaiting(at);
       if (waiting === undefined) break;
-      const made = this.#decideOne(draft, waiting.request, at, entryLimits.events - events.length);
+      const room = { events: entryLimits.events - events.length, bytes: leaderLimits.commandBytes - bytes };
+      const made = this.#decideOne(draft, waiting.request, at, room);
       if (made === 'full') break;
       this.#queue.shift();
       if (made.isFaulty) {
@@ -152,10 +156,8 @@ export class Leader {
       }
       answers.push({ waiting, outcome: made.outcome });
       for (const event of made.events) events.push(event);
-      for (const text of made.texts) {
-        texts.push(text);
-        bytes += text.length;
-      }
+      for (const text of made.texts) texts.push(text);
+      bytes += made.bytes;
     }
     finishEntry(draft, { index: base.index + 1, at, epoch: this.epoch, hash: base.hash });
     const folded = finishState(draft);
@@ -180,7 +182,7 @@ export class Leader {
     }
   }
 
-  #decideOne(draft: Writable<State>, { command, act }: Request, at: number, room: number): Decided | 'full' {
+  #decideOne(draft: Writable<State>, { command, act }: Request, at: number, room: Room): Decided | 'full' {
     const known = commandOf(draft.commands, act.commandId, at);
     if (known !== undefined && known.digest !== act.digest) {
       const detail = `key '${act.commandId}' was used at position ${known.position} for another request`;
@@ -191,28 +193,34 @@ export class Leader {
     try {
       const decision = decide(draft, command, { now: at, commandId: act.commandId });
       if (decision.kind === 'rejected') return answerOnly(decision);
-      const events = decision.events.map((event: ChanceryEvent): LoggedEvent => ({ ...event, id: nanoid(), act }));
+      const events = decision.events.map((event: ChanceryEvent) => logged(event, act));
       const texts = events.map(canonicalJson);
-      const largest = texts.reduce((bytes, text) => Math.max(bytes, text.length), 0);
-      if (largest > leaderLimits.eventBytes || events.length > entryLimits.events) {
-        const limits = `at most ${entryLimits.events} events of ${leaderLimits.eventBytes} bytes fit`;
-        return refused(rejection('TOO_LARGE', '', `the request makes ${events.length} events, the largest of ${largest} bytes; ${limits}`));
+      const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+      if (bytes > leaderLimits.commandBytes || events.length > entryLimits.events) {
+        const limits = `at most ${entryLimits.events} events and ${leaderLimits.commandBytes} bytes fit into an entry`;
+        return refused(rejection('TOO_LARGE', '', `the request makes ${events.length} events of ${bytes} bytes; ${limits}`));
       }
-      if (events.length > room) return 'full';
+      if (events.length > room.events || bytes > room.bytes) return 'full';
       for (const event of events) {
         position += 1;
         foldEvent(draft, { position, at, epoch: this.epoch, event });
       }
-      return { isFaulty: false, outcome: { kind: 'done', position, changed: events.length > 0, duplicate: false }, events, texts };
+      return { isFaulty: false, outcome: { kind: 'done', position, changed: events.length > 0, duplicate: false }, events, texts, bytes };
     } catch (error) {
       const detail = `${command.name} could not be carried out: ${error instanceof Error ? error.message : String(error)}`;
-      return { isFaulty: true, outcome: { kind: 'rejected', rejection: rejection('NODE_FAULT', '', detail) }, events: [], texts: [] };
+      return {
+        isFaulty: true,
+        outcome: { kind: 'rejected', rejection: rejection('NODE_FAULT', '', detail) },
+        events: [],
+        texts: [],
+        bytes: 0,
+      };
     }
   }
 
   async #append(batch: Batch): Promise<void> {
     const started = performance.now();
-    const outcome = await this.#log.append(batch.speculation);
+    const outcome = await this.#log.append(batch.speculation).catch(lostBy);
     if (this.#over !== undefined) return;
     if (outcome.kind !== 'appended' || this.#inFlight[0] !== batch) {
       this.depose(describe(outcome));
@@ -240,9 +248,21 @@ interface Decided {
   readonly outcome: Outcome;
   readonly events: readonly LoggedEvent[];
   readonly texts: readonly string[];
+  readonly bytes: number;
 }
+/** What an entry still takes. */
+interface Room {
+  readonly events: number;
+  readonly bytes: number;
+}
+/** Keys in order: see `canonicalJson`. */
+const logged = ({ data, type, version }: ChanceryEvent, act: Act): LoggedEvent =>
+  ({ act, data, id: nanoid(), type, version }) as LoggedEvent;
 const refused = (rejection: Rejection): Decided => answerOnly({ kind: 'rejected', rejection });
-const answerOnly = (outcome: Outcome): Decided => ({ isFaulty: false, outcome, events: [], texts: [] });
+const answerOnly = (outcome: Outcome): Decided => ({ isFaulty: false, outcome, events: [], texts: [], bytes: 0 });
+
+/** No log may reject an append; one that does has not said what became of it. */
+const lostBy = (error: unknown): AppendOutcome => ({ kind: 'unknown', detail: error instanceof Error ? error.message : String(error) });
 
 function describe(outcome: AppendOutcome): string {
   switch (outcome.kind) {

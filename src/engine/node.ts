@@ -159,12 +159,12 @@ export class Node {
     if (refusal !== undefined) return { kind: 'rejected', rejection: refusal };
     const { principal, reason } = caller;
     const act: Act = {
-      principal,
-      interface: caller.interface,
       command: command.name,
       commandId: caller.idempotencyKey ?? nanoid(),
       digest: digestOfCommand(command),
+      interface: caller.interface,
       node: this.#parts.nodeId,
+      principal,
       ...(reason === undefined ? {} : { reason }),
     };
     this.#pending += 1;
@@ -395,14 +395,8 @@ export class Node {
 
   #ownRequest(command: Command, commandId: string): Request {
     const { nodeId, clock } = this.#parts;
-    const act: Act = {
-      principal: 'chancery',
-      interface: 'chancery',
-      command: command.name,
-      commandId,
-      digest: digestOfCommand(command),
-      node: nodeId,
-    };
+    const digest = digestOfCommand(command);
+    const act: Act = { command: command.name, commandId, digest, interface: 'chancery', node: nodeId, principal: 'chancery' };
     return { command, act, deadline: clock.now() + defaultTimeoutMs };
   }
 

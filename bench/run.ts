@@ -1,0 +1,27 @@
+/**
+ * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold.
+ */
+import { startZooKeeper } from '../test/support/zookeeper.ts';
+import { appendFigures, followerLagFigure } from './appends.ts';
+import type { Figure } from './figures.ts';
+import { foldRateFigure, replayFigure } from './replay.ts';
+
+const wanted = process.argv.slice(2);
+const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
+
+function print({ what, ratio, floor, isMet, behind }: Figure): void {
+  console.log(`${isMet ? 'met   ' : 'MISSED'}  ${what}\n        ${ratio} (floor ${floor})\n        ${behind}`);
+}
+
+if (isWanted('replay')) print(replayFigure(1_000_000));
+if (isWanted('fold')) print(foldRateFigure());
+if (isWanted('appends') || isWanted('lag')) {
+  const zookeeper = await startZooKeeper(1);
+  try {
+    if (isWanted('appends')) for (const figure of await appendFigures(zookeeper.connect)) print(figure);
+    if (isWanted('lag')) print(await followerLagFigure(zookeeper.connect));
+  } finally {
+    await zookeeper.stop();
+  }
+}
