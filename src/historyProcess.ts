@@ -11,10 +11,10 @@ import { SqlRefused, SqlSyntaxError } from './interfaces/sql/errors.ts';
 import { SelectEngine, type Moment as SqlMoment, type TableSource } from './interfaces/sql/select.ts';
 
 /**
- * A table is collected before DuckDB takes it row by row: so much of it at most, estimated. About 250,000 events; a result of
- * more would not be read by anyone, and to count or to search more there are narrower questions.
+ * A table is collected before DuckDB takes it row by row, without a pause: so much of it at most, estimated. It is room for about
+ * 140,000 events, which take DuckDB about a second.
  */
-const heldBytesMax = 256 * 1024 * 1024;
+const heldBytesMax = 128 * 1024 * 1024;
 const bytesOf = (row: Row): number => row.reduce<number>((sum, cell) => sum + (typeof cell === 'string' ? 2 * cell.length : 0), 400);
 
 async function collected(table: string, batches: AsyncIterable<readonly Row[]>): Promise<Iterable<Row>> {

@@ -11,7 +11,7 @@ import { type EventQuery, type HistoryEvent, HistoryRefused } from '../../src/en
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { wordsOf } from '../../src/engine/history/words.ts';
 import { replay } from '../support/replay.ts';
-import { beganAt, configLog, history, longHistory, sourceOf, textsOf } from './histories.ts';
+import { configLog, history, longHistory, sourceOf, textsOf } from './histories.ts';
 
 async function timelineOf(entries: readonly EncodedEntry[], most?: number): Promise<Timeline> {
   const timeline = new Timeline(sourceOf(textsOf(entries), most));
@@ -56,8 +56,13 @@ async function everyPage(timeline: Timeline, query: EventQuery): Promise<readonl
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.option(arbitrary, { nil: undefined, freq: 2 });
 const position = optional(fc.integer({ min: 0, max: 90 }));
-const time = optional(fc.integer({ min: -1, max: 8 * 3_600_000 }).map((offset) => beganAt + offset));
-const query: fc.Arbitrary<EventQuery> = fc
+/** About the time of an entry: `place` of it, a little before or after. */
+const time = optional(fc.record({ place: fc.nat(), offset: fc.integer({ min: -1, max: 1 }) }));
+interface Wish extends Omit<EventQuery, 'since' | 'until'> {
+  readonly since?: { readonly place: number; readonly offset: number };
+  readonly until?: { readonly place: number; readonly offset: number };
+}
+const query: fc.Arbitrary<Wish> = fc
   .record({
     fromPosition: position,
     toPosition: position,
@@ -71,11 +76,11 @@ const query: fc.Arbitrary<EventQuery> = fc
     order: optional(fc.constantFrom('ascending' as const, 'descending' as const)),
     limit: fc.oneof(fc.integer({ min: 1, max: 7 }), fc.constant(1000)),
   })
-  .map((parts) => Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as unknown as EventQuery)
+  .map((parts) => Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as unknown as Wish)
   .filter(({ subject }) => subject !== '*/*');
 
 test('pages are what a filter over everything gives', async () => {
-  const { params } = replay({ numRuns: 150 });
+  const { params } = replay({ numRuns: 80 });
   const cases = fc.record({
     entries: history({ maxLength: 90 }),
     most: fc.integer({ min: 1, max: 9 }),
@@ -84,8 +89,15 @@ test('pages are what a filter over everything gives', async () => {
   await fc.assert(
     fc.asyncProperty(cases, async ({ entries, most, queries }) => {
       const timeline = await timelineOf(entries, most);
-      for (const each of queries)
+      const timeOf = (wish: Wish['since']): number => (entries[(wish?.place ?? 0) % entries.length]?.entry.at ?? 0) + (wish?.offset ?? 0);
+      for (const { since, until, ...rest } of queries) {
+        const each: EventQuery = {
+          ...rest,
+          ...(since === undefined ? {} : { since: timeOf(since) }),
+          ...(until === undefined ? {} : { until: timeOf(until) }),
+        };
         expect((await everyPage(timeline, each)).map((event) => event.position)).toEqual(bruteForce(entries, each));
+      }
     }),
     params as object,
   );

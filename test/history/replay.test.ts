@@ -135,11 +135,12 @@ describe('bounds', () => {
     });
     await timeline.catchUp();
     const from = timeline.index.lastPositionOf(700) + 1;
-    const { next = 0 } = await replayPage(timeline, { fromPosition: from, limit: 20 });
-    expect(next).toBe(from + 20);
+    const { next = 0 } = await replayPage(timeline, { fromPosition: from, limit: 200 });
+    expect(next).toBe(from + 200);
     read = 0;
-    await replayPage(timeline, { fromPosition: next, limit: 20 });
-    expect(read).toBeLessThanOrEqual(40);
+    await replayPage(timeline, { fromPosition: next, limit: 200 });
+    const entries = timeline.index.entryOf(next + 200) - timeline.index.entryOf(next) + 1;
+    expect(read).toBeLessThanOrEqual(entries + 16); // The last read may hold more than the page.
   });
 
   test('a walk over nothing that is asked for is handed over too', async () => {

@@ -124,9 +124,17 @@ describe('stateAt', () => {
   });
 
   test('a long fold stops when nobody wants it any more', async () => {
-    const timeline = await timelineOf(longHistory(1_000), 10);
+    const texts = textsOf(longHistory(1_000));
     const stop = new AbortController();
-    stop.abort(new Error('enough'));
+    let isAsked = false;
+    const source = sourceOf(texts);
+    const timeline = new Timeline(async (afterIndex, limit) => {
+      if (isAsked) stop.abort(new Error('enough')); // What was asked for still comes, and is not folded.
+      return await source(afterIndex, limit);
+    });
+    await timeline.catchUp();
+    isAsked = true;
+    await expect(timeline.stateAt({ position: 3 }, stop.signal)).rejects.toThrow('enough');
     await expect(timeline.stateAt({ position: 3 }, stop.signal)).rejects.toThrow('enough');
   });
 });

@@ -39,14 +39,15 @@ export async function eventPage(pages: Pages, query: EventQuery, signal?: AbortS
   let left: number = pageLimits.dataCharacters;
   const step = query.order === 'descending' ? -1 : 1;
   const isWithin = (position: number): boolean => position >= from && position <= to;
+  const isFull = (): boolean => found.length === query.limit || left < 0;
   let next: number | undefined = scan.candidate(step > 0 ? from : to, step);
   while (next !== undefined && isWithin(next)) {
-    if (found.length === query.limit || left < 0 || scan.isOver) return { events: found, next };
+    if (isFull() || scan.isOver) return { events: found, next };
     const index = pages.index.entryOf(next);
     const entry = await scan.entry(index, next, step);
     for (; entry !== undefined && isWithin(next) && isIn(entry, next); next += step) {
       if (!matches(entry, next, query)) continue;
-      if (found.length === query.limit || left < 0) return { events: found, next };
+      if (isFull()) return { events: found, next };
       const event = historyEvent(entry, next);
       left -= JSON.stringify(event.data).length;
       found.push(event);
