@@ -172,10 +172,11 @@ async function expire(witness: Session, ephemeral: string): Promise<void> {
 
 describe('5 and 8: a session that expires', () => {
   test('the client never settles what was queued meanwhile, and calls everything later a lost connection', async () => {
-    const [witness, doomed] = [await live(server.connect), await live(proxy.connect)];
-    await doomed.create('/doomed', '', 'ephemeral');
+    const witness = await live(server.connect);
     const client = raw(proxy.connect);
     await client.connected();
+    client.send({ kind: 'ephemeral', id: 'created', path: '/doomed' });
+    expect(await client.settled('created')).toBe('OK');
     proxy.everything = 'hold';
     proxy.cut();
     await vi.waitFor(() => expect(client.states).toContain('DISCONNECTED'));

@@ -5,7 +5,7 @@
  *   A second client that goes around the proxy sees what has really happened.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type EncodedEntry, encodeEntry } from '../../events/envelope.ts';
+import { type EncodedEntry, entryLimits } from '../../events/envelope.ts';
 import { emptyHead, headAfter } from '../../src/log/condition.ts';
 import type { AppendOutcome, EventLog } from '../../src/log/port.ts';
 import { openZooKeeper, parseConnect } from '../../src/log/zookeeper/open.ts';
@@ -189,8 +189,8 @@ test('an epoch whose reply is lost is raised once more', async () => {
 });
 
 test('an entry that is too large and a ninth append in flight are refused aloud, before anything is sent', async () => {
-  const large = encodeEntry({ ...entryAfter(emptyHead, { epoch }).entry, batchId: 'x'.repeat(300_000) });
-  await expect(log.append(large)).rejects.toThrow('is over the limit of 262144');
+  const large = { ...entryAfter(emptyHead, { epoch }), text: 'ü'.repeat(entryLimits.bytes / 2 + 1) };
+  await expect(log.append(large)).rejects.toThrow('an entry of 262146 bytes is over the limit of 262144');
   const nine = chainAfter(emptyHead, 9, { epoch }).map((each) => log.append(each));
   await expect(nine[8]).rejects.toThrow('more than 8 appends are in flight');
   expect(kinds(await Promise.all(nine.slice(0, 8)))).toEqual(all('appended'));

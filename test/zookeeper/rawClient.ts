@@ -5,6 +5,7 @@ import { expect, vi } from 'vitest';
 export type RawCommand =
   | { readonly kind: 'connect'; readonly connect: string; readonly sessionTimeoutMs: number }
   | { readonly id: string; readonly kind: 'get'; readonly path: string }
+  | { readonly id: string; readonly kind: 'ephemeral'; readonly path: string }
   | { readonly id: string; readonly kind: 'retryInCallback'; readonly path: string }
   | { readonly id: string; readonly kind: 'set'; readonly path: string; readonly bytes: number | undefined }
   | { readonly id: string; readonly kind: 'check'; readonly path: string; readonly version: number }

@@ -35,6 +35,7 @@ function obey(command: RawCommand): void {
   const { id } = command;
   try {
     if (command.kind === 'get') raw.getData(command.path, settled(id));
+    else if (command.kind === 'ephemeral') raw.create(command.path, zookeeper.CreateMode.EPHEMERAL, settled(id));
     else if (command.kind === 'set')
       raw.setData(command.path, command.bytes === undefined ? null : Buffer.alloc(command.bytes), settled(id));
     else if (command.kind === 'check') raw.transaction().check(command.path, command.version).commit(settled(id));

@@ -68,9 +68,9 @@ export class Appender {
 
   /** @throws Error (rejects) when more than `pipelineDepth` are in flight or the entry is too large: bounds the caller must keep. */
   append(encoded: EncodedEntry): Promise<AppendOutcome> {
-    const { length } = encoded.text;
-    if (length > entryLimits.bytes)
-      return Promise.reject(new RangeError(`an entry of ${length} characters is over the limit of ${entryLimits.bytes}`));
+    const bytes = Buffer.byteLength(encoded.text);
+    if (bytes > entryLimits.bytes)
+      return Promise.reject(new RangeError(`an entry of ${bytes} bytes is over the limit of ${entryLimits.bytes}`));
     if (this.#pending.length >= pipelineDepth) return Promise.reject(new Error(`more than ${pipelineDepth} appends are in flight`));
     return new Promise((resolve) => {
       const settle = (outcome: AppendOutcome): void => {
