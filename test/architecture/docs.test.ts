@@ -1,17 +1,18 @@
 /**
  * Goal: the generated pages say what the code says, and the written ones lead somewhere.
- * Method: generates docs/events.md and docs/errors.md anew and compares; looks at each field of each event; follows every local link.
+ * Method: generates docs/events.md, docs/errors.md and docs/configs.md anew and compares; looks at each field of each event; follows every local link.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { errorsPage, eventsPage } from '../../docs/generate.ts';
+import { configsPage, errorsPage, eventsPage } from '../../docs/generate.ts';
 import { catalogue } from '../../events/index.ts';
 import { files, read } from './sources.ts';
 
 test('docs/events.md is what `npm run docs` writes', () => expect(read('docs/events.md')).toBe(eventsPage()));
 test('docs/errors.md is what `npm run docs` writes', () => expect(read('docs/errors.md')).toBe(errorsPage()));
+test('docs/configs.md is what `npm run docs` writes', () => expect(read('docs/configs.md')).toBe(configsPage()));
 
 test.each([...catalogue.values()].map((definition) => [definition.type, definition] as const))(
   '%s says what it is and what its fields mean',
