@@ -97,10 +97,13 @@ async function main(): Promise<void> {
       const gaps = done.map(({ gapMs }) => gapMs);
       const wrong = done.flatMap((one) => one.faults);
       const ratio = (ms: number) => `${(ms / sessionTimeoutMs).toFixed(2)}x`;
+      const above = gaps.filter((gap) => gap > 1.5 * sessionTimeoutMs).length;
+      const acknowledged = done.reduce((sum, one) => sum + one.acknowledged, 0);
       process.stderr.write('\n');
+      console.log(`${what}: ${acknowledged} acknowledged, ${wrong.length} lost, doubled or moved`);
       console.log(
-        `${what}: ${done.reduce((sum, one) => sum + one.acknowledged, 0)} acknowledged, ${wrong.length} faults; gap median ${ratio(median(gaps))}, ` +
-          `longest ${ratio(Math.max(...gaps))} of the session timeout of ${sessionTimeoutMs} ms (floor 1.5x: ${gaps.filter((gap) => gap > 1.5 * sessionTimeoutMs).length} of ${rounds} above)`,
+        `  longest time without an acknowledgement: median ${ratio(median(gaps))}, worst ${ratio(Math.max(...gaps))} of the session ` +
+          `timeout of ${sessionTimeoutMs} ms; ${above} of ${rounds} rounds above 1.5x`,
       );
       for (const text of wrong.slice(0, 10)) console.log(`  ${text}`);
       if (wrong.length > 0) process.exitCode = 1;

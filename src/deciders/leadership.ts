@@ -11,7 +11,10 @@ const input = z.strictObject({
   staticConfigs: z.record(configKey, configValue),
 });
 
-/** The first act of every leader, and of every log. @returns `LogCreated` when the log is empty, then `LeadershipTaken`; or STALE_LEADERSHIP. */
+/**
+ * The first act of every leader, and of every log.
+ * @returns `LogCreated` when the log is empty, then `LeadershipTaken`; or STALE_LEADERSHIP.
+ */
 export const takeLeadership = defineCommand({
   name: 'takeLeadership',
   about: 'Take the lead in a new epoch.',

@@ -1,6 +1,6 @@
 /**
  * Goal: the generated pages say what the code says, and the written ones lead somewhere.
- * Method: generates docs/events.md, docs/errors.md and docs/configs.md anew and compares; looks at each field of each event; follows every local link.
+ * Method: generates the pages of docs/generate.ts anew and compares; looks at each field of each event; follows every local link.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
