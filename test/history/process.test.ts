@@ -166,12 +166,17 @@ describe('a question that does not end', () => {
   });
 
   test('ended together with its node, it does not come back', async () => {
-    const history = open({ times });
+    let closed: Promise<void> | undefined;
+    const warn = (_: object, words: string): void => {
+      // At the moment when the process is being ended.
+      if (words.includes('did not stop a question')) closed = history.close();
+    };
+    const history = open({ times, logger: { debug: () => {}, info: () => {}, warn, error: () => {} } });
     const pid = await pidOf(history);
-    const runaway = refusalOf(act(history, 'spin /never/there', 50));
     const beside = refusalOf(act(history, 'wait'));
-    await runaway;
-    await history.close();
+    await refusalOf(act(history, 'spin /never/there', 50));
+    await eventually(() => expect(closed).toBeDefined());
+    await closed;
     expect((await beside).message).toBe('the node is stopping');
     expect(isGone(pid)).toBe(true);
     expect(childrenCalled('unruly')).toEqual([]);
