@@ -2,7 +2,6 @@
 export type TypedMoment = { readonly position: number } | { readonly at: number };
 
 const ageUnitsMs = { s: 1000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
-const dayMs = 86_400_000;
 
 /** What `parseTime` understands, for messages and `--help`. */
 export const timeForms = '23:00, yesterday 23:00, 2h, 2026-11-20, 2026-11-20T23:00:00Z';
@@ -63,7 +62,9 @@ export function renderTime(at: number, now: number): string {
   const clock = `${two(then.getHours())}:${two(then.getMinutes())}:${two(then.getSeconds())}`;
   const day = dayOf(at);
   if (day === dayOf(now)) return clock;
-  if (day === dayOf(now - dayMs)) return `yesterday ${clock}`;
+  const yesterday = new Date(now);
+  yesterday.setDate(yesterday.getDate() - 1);
+  if (day === dayOf(yesterday.getTime())) return `yesterday ${clock}`;
   return `${day} ${clock}`;
 }
 

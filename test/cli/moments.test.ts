@@ -72,6 +72,11 @@ test.each([
   expect(renderTime(Date.parse(at), now)).toBe(expected);
 });
 
+test('yesterday is the day before on the calendar, also behind a day of 23 hours', () => {
+  const afterTheClocksWentForward = Date.parse('2026-03-29T22:30:00Z'); // 00:30 on the 30th.
+  expect(renderTime(Date.parse('2026-03-29T10:00:00Z'), afterTheClocksWentForward)).toBe('yesterday 12:00:00');
+});
+
 test('the zone has a name', () => expect(localZone()).toBe('Europe/Berlin'));
 
 test.each([

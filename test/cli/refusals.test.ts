@@ -302,7 +302,9 @@ describe('a node', () => {
       for (let i = 0; await put(writer, i); i += 1);
     });
     await vi.waitFor(() => expect(acknowledged.length).toBeGreaterThan(50), { timeout: 10_000 });
-    expect((await node.stop()).status).toBe(0);
+    const { err, status } = await node.stop();
+    expect(status).toBe(0);
+    expect(err).toContain('n1 no longer leads: the node is stopping');
     await Promise.all(writers);
     const { out } = await chancery(['replay', '--log', 'file:data', '--json', '--subject', 'config/*'], { cwd });
     const recorded = new Set(

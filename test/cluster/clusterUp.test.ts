@@ -1,0 +1,70 @@
+/**
+ * Goal: `chancery cluster up` gives three real nodes on three real ZooKeepers that survive their leader, and leaves nothing behind,
+ *   however it ends.
+ * Method: the real command; processes are killed as an operator would, and looked for by their ids.
+ */
+import { expect, test, vi } from 'vitest';
+import { chancery, folder, type Running, start } from '../cli/processes.ts';
+
+interface Up {
+  readonly leaderId: string;
+  readonly nodes: readonly { readonly nodeId: string; readonly url: string; readonly pid: number }[];
+  readonly zookeepers: readonly { readonly pid: number }[];
+}
+const seconds = 1000;
+
+async function up(cwd: string): Promise<{ readonly running: Running; readonly told: Up; readonly pids: readonly number[] }> {
+  const running = start(['cluster', 'up', '--json'], { cwd });
+  await vi.waitFor(() => expect(running.out(), running.err()).toContain('\n'), { timeout: 90 * seconds, interval: 100 });
+  const told = JSON.parse(running.out()) as Up;
+  return { running, told, pids: [...told.nodes, ...told.zookeepers].map(({ pid }) => pid) };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+const allGone = (pids: readonly number[]) => vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout: 30 * seconds });
+
+test('up, a write on a follower, the leader killed, a write again, down by every way', async () => {
+  const cwd = folder();
+  const first = await up(cwd);
+  const { leaderId, nodes } = first.told;
+  const follower = nodes.find(({ nodeId }) => nodeId !== leaderId);
+  const set = (value: string, operator: string) =>
+    chancery(['sql', '--operator', operator, `CALL sys.set_cluster_configs('datalake.paimon.note', '${value}')`], { cwd });
+  expect((await set('one', follower?.url ?? '')).out).toContain(' · in force on 3 of 3 nodes\n');
+  const second = await chancery(['cluster', 'up'], { cwd });
+  expect(second.status).toBe(1);
+  expect(second.err).toContain(`a cluster runs in ${cwd}/cluster already, process ${first.running.child.pid}\n`);
+
+  process.kill(nodes.find(({ nodeId }) => nodeId === leaderId)?.pid ?? 0, 'SIGKILL');
+  const everyone = nodes.map(({ url }) => url).join(',');
+  // A refusal while nobody leads is retriable: asked again until another one does.
+  await vi.waitFor(async () => expect((await set('two', everyone)).status).toBe(0), { timeout: 40 * seconds });
+  const { out } = await chancery(['cluster', 'status', '--json'], { cwd });
+  expect((JSON.parse(out) as Up).leaderId).not.toBe(leaderId);
+  await vi.waitFor(() => expect(first.running.err()).toContain(`${leaderId} ended (SIGKILL); the others go on`));
+
+  first.running.child.kill('SIGKILL'); // It can tell nobody: the kernel ends what it started.
+  await allGone(first.pids);
+
+  const again = await up(cwd);
+  expect(again.told.nodes.map(({ url }) => url)).toEqual(nodes.map(({ url }) => url));
+  const history = await chancery(['history', '--operator', follower?.url ?? '', '--subject', 'config/*'], { cwd });
+  expect(history.out).toMatch(/unset → one .*\n.*one → two .*\n$/);
+  again.running.child.kill('SIGINT');
+  expect((await again.running.ended).status).toBe(0);
+  await allGone(again.pids);
+
+  const last = await up(cwd);
+  const down = await chancery(['cluster', 'down'], { cwd });
+  expect(down).toEqual({ status: 0, out: `down; its data is in ${cwd}/cluster\n`, err: expect.any(String) as string });
+  await allGone([...last.pids, last.running.child.pid ?? 0]);
+  const status = await chancery(['cluster', 'status'], { cwd });
+  expect(status.status).toBe(3);
+});
