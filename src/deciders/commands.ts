@@ -14,8 +14,6 @@ type Definitions = typeof definitions;
 /** A request to change something: its name and, beside it, its fields. */
 export type Command = { [N in keyof Definitions]: { readonly name: N } & z.infer<Definitions[N]['input']> }[keyof Definitions];
 
-export const commandNames = Object.keys(definitions) as readonly Command['name'][];
-
 /** Checks a command that came over a wire. @returns the command, or what is wrong with it in zod's words. */
 export function parseCommand(value: unknown): { readonly command: Command } | { readonly error: z.ZodError | string } {
   const { name, ...input } = (typeof value === 'object' && value !== null ? value : {}) as { name?: unknown };

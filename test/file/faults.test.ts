@@ -57,7 +57,13 @@ class FailingDisk implements Disk {
       size: () => file.size(),
       datasync: () => this.#before('datasync').then(() => file.datasync()),
       truncate: (size) => this.#before('truncate').then(() => file.truncate(size)),
-      close: () => this.#before('close').finally(() => file.close()),
+      close: async () => {
+        try {
+          await this.#before('close');
+        } finally {
+          await file.close();
+        }
+      },
     };
   }
 
