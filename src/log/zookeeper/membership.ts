@@ -9,7 +9,7 @@ import { type Session, SessionClosed, type Znode } from './session.ts';
 /** Between two publications that say nothing urgent, milliseconds. */
 const publishEveryMs = 2000;
 /** A look behind the watches, milliseconds. */
-const probeMs = 2000;
+const probeMs = 1000;
 /** Between two looks at a node id that is in use, milliseconds. */
 const takenEveryMs = 100;
 
