@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress';
-import { grouped } from './moments.ts';
+import { grouped, renderSpan } from './moments.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How far long work has come. */
@@ -23,6 +23,11 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
   return {
     update: (done, total) => {
       const now = performance.now();
+      const payload = () => ({
+        done: grouped(done),
+        all: grouped(total),
+        left: done === 0 ? 'unknown' : renderSpan(((now - began) / done) * (total - done)),
+      });
       if (now - began < quietMs) return;
       if (err.isTTY !== true) {
         if (now - lastLine < lineEveryMs && lastLine !== began) return;
@@ -31,7 +36,7 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
         return;
       }
       if (bar === undefined) {
-        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}% · {eta_formatted} left`;
+        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}% · {left} left`;
         bar = new SingleBar({
           format,
           barCompleteChar: '█',
@@ -41,10 +46,10 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
           clearOnComplete: true,
           fps: 10,
         });
-        bar.start(total, done, { done: grouped(done), all: grouped(total) });
+        bar.start(total, done, payload());
       }
       bar.setTotal(total);
-      bar.update(done, { done: grouped(done), all: grouped(total) });
+      bar.update(done, payload());
     },
     stop: () => bar?.stop(),
   };

@@ -52,11 +52,11 @@ function momentOf(name: string, text: string | undefined, now: number): TypedMom
 
 /** Folds what there is. @returns what to say at the end of a log that cannot be believed to its end: what is before can be shown. */
 async function foldAll(timeline: Timeline, source: EntrySource, terminal: Terminal): Promise<Error | undefined> {
-  const progress = startProgress(terminal, `reading ${source.name}`, 'positions');
-  const timer = setInterval(
-    () => progress.update(timeline.state.position, Math.max(source.unit === 'positions' ? source.total : 0, timeline.state.position)),
-    200,
-  );
+  const progress = startProgress(terminal, `reading ${source.name}`, source.unit);
+  const timer = setInterval(() => {
+    const done = source.upTo(timeline.state);
+    progress.update(done, Math.max(source.total, done));
+  }, 200);
   try {
     await timeline.catchUp();
     return undefined;
