@@ -174,6 +174,9 @@ export function configLog(count: number, { keyOf = () => 'k', text = 'x', perEnt
   return entries;
 }
 
+/** DuckDB computes it in one go, deaf to everything. */
+export const endlessQuery = "SELECT levenshtein(repeat('a', 400000), repeat('b', 400000))";
+
 export const textsOf = (entries: readonly EncodedEntry[]): readonly string[] => entries.map(({ text }) => text);
 
 /** A source that gives all it has, and at most `most` at a time. */

@@ -1,15 +1,11 @@
-/** A process with a history in it, which prints the pid of its history process and stays until it is killed. */
+/** A process whose history process computes something without end: it says so, and stays until it is killed. */
 import { createHistory } from '../../src/engine/history/historyClient.ts';
-import { longHistory, sourceOf, textsOf } from './histories.ts';
+import { endlessQuery, longHistory, sourceOf, textsOf } from './histories.ts';
 
 const texts = textsOf(longHistory(20));
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-const history = createHistory({
-  readTexts: sourceOf(texts),
-  head: () => ({ index: texts.length, position: 1 }),
-  logger: quiet,
-  memoryMb: 128,
-  program: new URL('./unruly.ts', import.meta.url),
-});
-const { rows } = await history.select('pid', { maxRows: 1, timeoutMs: 10_000, live: {} });
-console.log(rows[0]?.[0]);
+const head = () => ({ index: texts.length, position: 1 });
+const history = createHistory({ readTexts: sourceOf(texts), head, logger: quiet, memoryMb: 128 });
+await history.events({ limit: 1 });
+history.select(endlessQuery, { maxRows: 1, timeoutMs: 3_600_000, live: {} }).catch(() => {});
+console.log('ready');

@@ -18,8 +18,8 @@ const fieldsOf = (pid: number): readonly string[] =>
     .replace(/^.*\) /, '')
     .split(' ');
 
-/** Children of this process whose command line holds a word. */
-export function childrenCalled(word: string): readonly number[] {
-  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+/** Children of a process whose command line holds a word. */
+export function childrenCalled(word: string, parent = process.pid): readonly number[] {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
   return children.filter((pid) => !isGone(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word));
 }

@@ -11,7 +11,7 @@ import { initialState, type State } from '../../projections/state.ts';
 import { foldUpTo, lastPositionIn } from '../../src/engine/history/fold.ts';
 import { createHistory } from '../../src/engine/history/historyClient.ts';
 import type { History, HistoryRefused, SelectResult } from '../../src/engine/history/port.ts';
-import { longHistory, sourceOf, textsOf } from './histories.ts';
+import { endlessQuery, longHistory, sourceOf, textsOf } from './histories.ts';
 import { childrenCalled, cpuTicksOf, isGone } from './processes.ts';
 
 const entries = longHistory(600, 11);
@@ -48,8 +48,6 @@ const refusalOf = async (sql: string, options = {}): Promise<HistoryRefused> => 
   if (!(error instanceof Error && 'remedy' in error)) throw new Error(`not refused: ${JSON.stringify(error)}`);
   return error as HistoryRefused;
 };
-/** DuckDB computes it in one go, deaf to everything. */
-const endless = "SELECT levenshtein(repeat('a', 400000), repeat('b', 400000))";
 const isoOf = (at: number | undefined): string | null => (at === undefined ? null : new Date(at).toISOString());
 const configsAt = (position: number): readonly (readonly unknown[])[] =>
   describeConfigs(states[position]?.configs ?? initialState().configs).map(({ at, key, position: changed, principal, source, value }) => [
@@ -138,7 +136,7 @@ describe('a query that is refused', () => {
   });
 
   test('because it takes too long, and cannot be stopped: its process goes with it', async () => {
-    expect(await refusalOf(endless, { timeoutMs: 300 })).toMatchObject({ code: 'SQL_TIMED_OUT' });
+    expect(await refusalOf(endlessQuery, { timeoutMs: 300 })).toMatchObject({ code: 'SQL_TIMED_OUT' });
     await vi.waitFor(() => expect(warnings).toContain('the history process ended; the next question starts another one'), {
       timeout: 15_000,
     });
@@ -152,7 +150,7 @@ test('a node that stops does not wait for a query that cannot be stopped', async
   await stopping.select('SELECT 1', { maxRows: 1, timeoutMs: 15_000, live });
   const [pid = 0] = childrenCalled('chancery-history').filter((child) => !before.includes(child));
   const ticks = cpuTicksOf(pid);
-  const asked = stopping.select(endless, { maxRows: 1, timeoutMs: 15_000, live }).catch((error: unknown) => error);
+  const asked = stopping.select(endlessQuery, { maxRows: 1, timeoutMs: 15_000, live }).catch((error: unknown) => error);
   await vi.waitFor(() => expect(cpuTicksOf(pid)).toBeGreaterThan(ticks + 30), { timeout: 15_000 }); // DuckDB is at it.
   await stopping.close();
   expect(isGone(pid)).toBe(true);
