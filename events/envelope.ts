@@ -48,7 +48,7 @@ const header = z.strictObject({
   hash: sha256,
 });
 
-/** An event as the log keeps it: the fact, its id, and the act that caused it. Its position is its entry's `firstPosition` plus its place. */
+/** An event as the log keeps it: the fact, its id, the act that caused it. Its position: its entry's `firstPosition` plus its place. */
 export type LoggedEvent<E extends ChanceryEvent = ChanceryEvent> = E & { readonly id: string; readonly act: Act };
 
 /**
@@ -103,7 +103,8 @@ export function encodeEntry(
 ): EncodedEntry {
   const { at, batchId, epoch, events, firstPosition, index, previousHash } = unsealed;
   const count = events.length;
-  const before = `{"at":${at},"batchId":${JSON.stringify(batchId)},"codec":"json","count":${count},"epoch":${epoch},"events":[${eventTexts.join(',')}],"firstPosition":${firstPosition}`;
+  const head = `{"at":${at},"batchId":${JSON.stringify(batchId)},"codec":"json","count":${count},"epoch":${epoch}`;
+  const before = `${head},"events":[${eventTexts.join(',')}],"firstPosition":${firstPosition}`;
   const after = `,"index":${index},"previousHash":"${previousHash}","v":1}`;
   const hash = digestOf(before + after);
   const text = `${before},"hash":"${hash}"${after}`;
@@ -198,7 +199,8 @@ function decodeEvent(stored: StoredEvent, position: number): LoggedEvent {
   if (stored.version > definition.version)
     throw new UnreadableEntry(
       'UNKNOWN_VERSION',
-      `position ${position} holds ${stored.type} version ${stored.version}, this release reads up to ${definition.version}: start a newer Chancery`,
+      `position ${position} holds ${stored.type} version ${stored.version}, this release reads up to ${definition.version}: ` +
+        'start a newer Chancery',
       position,
     );
   let data = stored.data as Readonly<Record<string, unknown>>;
