@@ -66,6 +66,8 @@ describe('configs', () => {
       expect(headers.get('chancery-stale-for-ms'), path).toBe('12345');
       expect(json['provenance'], path).toMatchObject({ staleForMs: 12_345 });
     }
+    const ready = await call(`${n1.url}/ready`);
+    expect([ready.status, ready.json['missing']]).toEqual([503, ['the log has been silent for 12345 ms']]);
     n1.log.silenceMs = 0;
     expect((await call(`${n1.url}/v1/configs`)).headers.get('chancery-stale-for-ms')).toBeNull();
   });

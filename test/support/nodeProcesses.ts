@@ -21,15 +21,23 @@ export interface NodeProcess {
   start(): void;
 }
 
-/** @param settings of `chancery serve`, as CHANCERY_* variables without the prefix; what it prints goes to `<folder>/<nodeId>.log`. */
-export async function nodeProcess(nodeId: string, folder: string, settings: Readonly<Record<string, string>>): Promise<NodeProcess> {
-  const [port] = await freePorts(1);
+/**
+ * @param settings of `chancery serve`, as CHANCERY_* variables without the prefix; what it prints goes to `<folder>/<nodeId>.log`.
+ * @param program the main.ts to run: this one, or that of a patched copy of the sources.
+ */
+export async function nodeProcess(
+  nodeId: string,
+  folder: string,
+  settings: Readonly<Record<string, string>>,
+  program = join(import.meta.dirname, '../../src/main.ts'),
+): Promise<NodeProcess> {
+  const operator = settings['OPERATOR'] ?? `127.0.0.1:${(await freePorts(1))[0]}`;
   mkdirSync(folder, { recursive: true });
-  const names = { NODE_ID: nodeId, OPERATOR: `127.0.0.1:${port}`, ...settings };
+  const names = { NODE_ID: nodeId, ...settings, OPERATOR: operator };
   const variables = Object.fromEntries(Object.entries(names).map(([name, value]) => [`CHANCERY_${name}`, value]));
   const start = (): ChildProcess => {
     const output = openSync(join(folder, `${nodeId}.log`), 'a');
-    const child = spawn(process.execPath, [join(import.meta.dirname, '../../src/main.ts'), 'serve'], {
+    const child = spawn(process.execPath, [program, 'serve'], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '', ...variables },
       stdio: ['ignore', output, output],
@@ -51,7 +59,7 @@ export async function nodeProcess(nodeId: string, folder: string, settings: Read
   };
   return {
     nodeId,
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${operator}`,
     pid: () => child.pid ?? 0,
     isRunning,
     kill: async () => void (await end('SIGKILL')),

@@ -38,12 +38,14 @@ export class Readiness {
 
   /** What is still missing, in words; empty when the node serves. */
   missing(): readonly string[] {
-    const { fault, leaderId, position, role } = this.#node.status();
+    const { fault, leaderId, position, role, staleForMs } = this.#node.status();
     if (fault !== undefined) return [`the node stopped serving: ${fault}`];
     if (role === 'stopping') return ['the node is stopping'];
     const missing: string[] = [];
     if (this.#headAtStart === undefined) missing.push('the log has not answered yet');
     else if (position < this.#headAtStart) missing.push(`the log is folded up to ${position} of ${this.#headAtStart}`);
+    // Its last word on who leads may be long out of date then, and nothing can be written through it.
+    if (staleForMs !== undefined) missing.push(`the log has been silent for ${Math.round(staleForMs)} ms`);
     if (leaderId === undefined) missing.push('no node leads');
     return missing;
   }
