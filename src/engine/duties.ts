@@ -1,6 +1,7 @@
 import { coordinatorOf, coordinatorRows, isMember } from '../../projections/coordinators.ts';
 import { earliest } from '../../projections/deadlines.ts';
 import type { State } from '../../projections/state.ts';
+import { subjectOf } from '../../projections/subjects.ts';
 import type { Command } from '../deciders/commands.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Member } from '../ports/membership.ts';
@@ -58,7 +59,8 @@ export function startScheduler(parts: { readonly clock: Clock; readonly state: (
 }
 
 /**
- * What the log must be told about the nodes that are there: those that joined, came back or moved, and those that went.
+ * What the log must be told about the nodes that are there: those that joined, came back or moved, and those that went. The keys
+ * are made of the newest event about the node: what is true again after another event is another command.
  * @param forgetAfterMs how long a lost node stays listed, copied into the event.
  */
 export function census(
@@ -67,16 +69,17 @@ export function census(
   forgetAfterMs: number,
 ): readonly { readonly command: Command; readonly key: string }[] {
   const present = new Set(members.map((member) => member.nodeId));
+  const newest = (nodeId: string): number => subjectOf(state.subjects, `coordinator/${nodeId}`)?.recent.at(-1) ?? 0;
   const joined = members.flatMap(({ nodeId, operatorUrl, release }) => {
     const row = coordinatorOf(state.coordinators, nodeId);
     if (isMember(row) && row.operatorUrl === operatorUrl && row.release === release) return [];
-    return [{ command: { name: 'joinCoordinator', nodeId, operatorUrl, release } as const, key: `join/${nodeId}/${row?.position ?? 0}` }];
+    return [{ command: { name: 'joinCoordinator', nodeId, operatorUrl, release } as const, key: `join/${nodeId}/${newest(nodeId)}` }];
   });
   const lost = coordinatorRows(state.coordinators)
     .filter((row) => isMember(row) && !present.has(row.nodeId))
-    .map(({ nodeId, position }) => ({
+    .map(({ nodeId }) => ({
       command: { name: 'loseCoordinator', nodeId, forgetAfterMs } as const,
-      key: `lose/${nodeId}/${position}`,
+      key: `lose/${nodeId}/${newest(nodeId)}`,
     }));
   return [...joined, ...lost];
 }

@@ -179,7 +179,7 @@ test('census: new, moved and missing nodes, and nothing when all is known', () =
         operatorUrl: 'http://n3',
         release: '1',
       },
-      key: 'join/n3/3',
+      key: 'join/n3/4',
     },
   ]);
 });
