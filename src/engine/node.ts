@@ -1,6 +1,7 @@
 import { nanoid } from 'nanoid';
+import type { z } from 'zod';
 import type { ConfigValue } from '../../events/configs.ts';
-import type { Act } from '../../events/envelope.ts';
+import { type Act, loggedEvent } from '../../events/envelope.ts';
 import { durationMsOf, integerOf } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
 import type { Command } from '../deciders/commands.ts';
@@ -158,7 +159,7 @@ export class Node {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { kind: 'rejected', rejection: refusal };
     const { principal, reason } = caller;
-    const act: Act = {
+    const act = loggedEvent.shape.act.safeParse({
       command: command.name,
       commandId: caller.idempotencyKey ?? nanoid(),
       digest: digestOfCommand(command),
@@ -166,12 +167,14 @@ export class Node {
       node: this.#parts.nodeId,
       principal,
       ...(reason === undefined ? {} : { reason }),
-    };
+    });
+    if (!act.success) return { kind: 'rejected', rejection: malformedAct(act.error.issues[0]) }; // No node could read it back.
     this.#pending += 1;
     try {
-      return await this.#route({ command, act, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
+      return await this.#route({ command, act: act.data, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
     } finally {
       this.#pending -= 1;
+      if (this.#isDraining && this.#pending === 0) this.#notify();
     }
   }
 
@@ -260,7 +263,9 @@ export class Node {
   /** Finishes what waits, gives up the lead, leaves the cluster. `timeoutMs` bounds the finishing. */
   async close(timeoutMs = 5_000): Promise<void> {
     this.#isDraining = true;
-    await within(timeoutMs, this.#leader?.idle() ?? Promise.resolve());
+    const deadline = performance.now() + timeoutMs;
+    for (let left = timeoutMs; this.#pending > 0 && left > 0; left = deadline - performance.now()) await this.#change(left);
+    await within(Math.max(0, deadline - performance.now()), this.#leader?.idle() ?? Promise.resolve());
     this.#stop.abort();
     this.#leader?.depose('the node is stopping');
     this.#notify();
@@ -330,7 +335,8 @@ export class Node {
       if (membership.standing().kind !== 'leader') leader.depose('another node leads, or the session was lost');
     });
     const first = await leader.submit(this.#ownRequest({ name: 'takeLeadership', nodeId, epoch, staticConfigs }, nanoid()));
-    if (first.kind === 'done' && membership.standing().kind === 'leader' && !this.#stop.signal.aborted) {
+    const mayLead = membership.standing().kind === 'leader' && this.#fault === undefined && !this.#stop.signal.aborted;
+    if (first.kind === 'done' && mayLead) {
       this.#leader = leader;
       this.observer.tookLead();
       logger.info({ epoch, position: this.state.position }, `${nodeId} took the lead`);
@@ -340,8 +346,10 @@ export class Node {
       endDuties();
       this.#leader = undefined;
       logger.warn({ epoch, reason }, `${nodeId} no longer leads: ${reason}`);
-    } else leader.depose(first.kind === 'retry' ? first.detail : 'the first act of the leadership was refused');
+    } else leader.depose(first.kind === 'retry' ? first.detail : 'it is needed no more');
     unsubscribe();
+    // Nothing that time would heal: this node must make room for one that can lead.
+    if (first.kind === 'rejected') throw new Error(`${nodeId} could not take the lead: ${first.rejection.detail}`);
   }
 
   /** Reads and folds up to an entry that is known to be in the log. */
@@ -453,6 +461,11 @@ export class Node {
   #notify(): void {
     for (const wake of this.#changed) wake();
   }
+}
+
+function malformedAct(issue: z.core.$ZodIssue | undefined): Rejection {
+  const field = String(issue?.path[0] ?? '');
+  return rejection('MALFORMED_REQUEST', field === 'commandId' ? 'idempotencyKey' : field, issue?.message ?? 'the form is wrong');
 }
 
 /** A promise's value, or undefined when `ms` were over first. */
