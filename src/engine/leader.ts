@@ -37,7 +37,9 @@ export const leaderLimits = { queued: 1000, batchBytes: 64 * 1024, commandBytes:
  * One leadership of one epoch: decides, folds on a speculative state, then appends. Up to `log.pipelineDepth` entries are in
  * flight; while fewer are, what waits is flushed at once, otherwise it is collected, so that batches grow with the load.
  *
- * No answer leaves before everything it rests on is in the log: a refusal, too, may rest on an entry still in flight.
+ * No answer leaves before everything it rests on is in the log: a refusal, too, may rest on an entry still in flight. One that
+ * rests on no entry in flight leaves when the log has said that nobody else wrote since: a leader may be one no more without
+ * knowing it, and "nothing to change" from its old tables would be a lost write.
  * When an append fails in any way the leadership is over (`onOver`): what is not settled is answered `retry`, and whoever leads
  * next finds by the idempotency keys what had happened. That keeps a single way for conflicts, fencing and lost replies.
  */
@@ -49,6 +51,9 @@ export class Leader {
   readonly #onOver: (reason: string) => void;
   readonly #queue: Waiting[] = [];
   readonly #inFlight: Batch[] = [];
+  /** Answers that no append will vouch for, until the log is asked for its head. */
+  readonly #unconfirmed: Answered[] = [];
+  #isConfirming = false;
   #speculative: State;
   #over: string | undefined;
   #isPumping = false;
@@ -88,9 +93,9 @@ export class Leader {
     });
   }
 
-  /** Resolves when nothing waits and nothing is in flight. */
+  /** Resolves when nothing waits, for its turn or for the log. */
   async idle(): Promise<void> {
-    if (this.#queue.length === 0 && this.#inFlight.length === 0) return;
+    if (this.#isIdle()) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -102,6 +107,7 @@ export class Leader {
     for (const { answers } of sent)
       for (const { waiting } of answers) waiting.answer({ kind: 'retry', mayHaveHappened: true, detail: reason });
     for (const { answer } of this.#queue.splice(0)) answer({ kind: 'retry', mayHaveHappened: false, detail: reason });
+    unanswered(this.#unconfirmed.splice(0), reason);
     this.#wakeIdle();
     this.#onOver(reason);
   }
@@ -125,9 +131,7 @@ export class Leader {
         this.#inFlight.push(batch);
         void this.#append(batch);
       } else {
-        const last = this.#inFlight.at(-1);
-        if (last === undefined) this.#answer(answers);
-        else last.answers.push(...answers);
+        this.#hold(answers);
       }
     }
     this.#wakeIdle();
@@ -144,7 +148,7 @@ export class Leader {
     let bytes = 0;
     let faulty: Answered | undefined;
     while (bytes < leaderLimits.batchBytes && events.length < entryLimits.events) {
-      const waiting = this.#nextWaiting(at);
+      const waiting = this.#nextWaiting(this.#clock.now());
       if (waiting === undefined) break;
       const room = { events: entryLimits.events - events.length, bytes: leaderLimits.commandBytes - bytes };
       const made = this.#decideOne(draft, waiting.request, at, room);
@@ -233,12 +237,50 @@ export class Leader {
     this.#pump();
   }
 
+  /** Keeps answers that come without an entry until the log vouches for them. */
+  #hold(answers: readonly Answered[]): void {
+    const last = this.#inFlight.at(-1);
+    if (last !== undefined) last.answers.push(...answers);
+    else {
+      this.#unconfirmed.push(...answers);
+      void this.#confirm();
+    }
+  }
+
+  /** Asks the log, once for all that wait, whether it still ends with an entry of this leader. */
+  async #confirm(): Promise<void> {
+    if (this.#isConfirming) return;
+    this.#isConfirming = true;
+    while (this.#unconfirmed.length > 0) {
+      const answers = this.#unconfirmed.splice(0);
+      try {
+        const { hash, index } = await this.#log.head();
+        const { state } = this.#replica;
+        const isLast = hash === state.hash || index < state.index; // What was appended since came behind it.
+        if (this.#over === undefined && this.#inFlight.length > 0 && !isLast) this.#hold(answers);
+        else if (this.#over === undefined && isLast) this.#answer(answers);
+        else {
+          this.depose('another node appended to the log');
+          unanswered(answers, this.#over ?? '');
+        }
+      } catch (error) {
+        unanswered(answers, `the log does not answer its leader: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    this.#isConfirming = false;
+    this.#wakeIdle();
+  }
+
   #answer(answers: readonly Answered[]): void {
     for (const { waiting, outcome } of answers) waiting.answer(outcome);
   }
 
+  #isIdle(): boolean {
+    return this.#queue.length === 0 && this.#inFlight.length === 0 && !this.#isConfirming;
+  }
+
   #wakeIdle(): void {
-    if (this.#queue.length > 0 || this.#inFlight.length > 0) return;
+    if (!this.#isIdle()) return;
     for (const wake of this.#idle.splice(0)) wake();
   }
 }
@@ -260,6 +302,11 @@ const logged = ({ data, type, version }: ChanceryEvent, act: Act): LoggedEvent =
   ({ act, data, id: nanoid(), type, version }) as LoggedEvent;
 const refused = (rejection: Rejection): Decided => answerOnly({ kind: 'rejected', rejection });
 const answerOnly = (outcome: Outcome): Decided => ({ isFaulty: false, outcome, events: [], texts: [], bytes: 0 });
+
+/** Nothing of these was done: whoever leads next decides them again. */
+function unanswered(answers: readonly Answered[], detail: string): void {
+  for (const { waiting } of answers) waiting.answer({ kind: 'retry', mayHaveHappened: false, detail });
+}
 
 /** No log may reject an append; one that does has not said what became of it. */
 const lostBy = (error: unknown): AppendOutcome => ({ kind: 'unknown', detail: error instanceof Error ? error.message : String(error) });

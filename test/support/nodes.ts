@@ -2,7 +2,7 @@ import type { Entry } from '../../events/envelope.ts';
 import { decodeEntry } from '../../events/envelope.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../src/engine/forwarding.ts';
-import { Node } from '../../src/engine/node.ts';
+import { Node, type NodeParts } from '../../src/engine/node.ts';
 import type { Caller, Reply } from '../../src/engine/submission.ts';
 import { FaultyLog } from '../../src/log/faulty.ts';
 import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
@@ -32,6 +32,8 @@ interface Running {
 export class TestCluster {
   readonly hub = new MemoryHub();
   readonly running = new Map<string, Running>();
+  /** How far a node's clock is ahead of the others, milliseconds; behind when negative. May change while it runs. */
+  readonly aheadMs = new Map<string, number>();
   readonly #clock: Clock;
   /** The next forwarded call loses its reply after the leader has answered. */
   loseNextForward = false;
@@ -40,7 +42,7 @@ export class TestCluster {
     this.#clock = clock;
   }
 
-  async start(nodeId: string): Promise<Node> {
+  async start(nodeId: string, wish: Partial<NodeParts> = {}): Promise<Node> {
     const log = new FaultyLog(new MemoryLog(this.hub), { timeoutMs: 50 });
     const node = new Node({
       nodeId,
@@ -49,9 +51,10 @@ export class TestCluster {
       log,
       membership: new MemoryMembership(this.hub),
       peers: this.#peersOf(nodeId),
-      clock: this.#clock,
+      clock: { now: () => this.#clock.now() + (this.aheadMs.get(nodeId) ?? 0), after: this.#clock.after.bind(this.#clock) },
       logger: silent,
       staticConfigs: {},
+      ...wish,
     });
     this.running.set(nodeId, { node, log });
     await node.start();

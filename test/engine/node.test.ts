@@ -1,0 +1,104 @@
+/**
+ * Goal: what a node answers is true and stays true, and no node stands still, when clocks differ, leaders change without knowing it,
+ * nodes come, go and stop, and when something is wrong with the node itself.
+ * Method: nodes of one in-memory log, each scenario made by hand; what was answered is compared with the log.
+ */
+import { afterEach, expect, test, vi } from 'vitest';
+import { decodeEntry } from '../../events/envelope.ts';
+import { effectiveConfig } from '../../projections/configs.ts';
+import { coordinatorOf, isMember } from '../../projections/coordinators.ts';
+import type { Node } from '../../src/engine/node.ts';
+import { caller, setKey, TestCluster } from '../support/nodes.ts';
+
+const clusters: TestCluster[] = [];
+afterEach(async () => {
+  for (const cluster of clusters.splice(0)) await cluster.stop();
+});
+function aCluster(): TestCluster {
+  const cluster = new TestCluster();
+  clusters.push(cluster);
+  return cluster;
+}
+const leads = (node: Node): Promise<void> => vi.waitFor(() => expect(node.role).toBe('leader'), 5_000);
+const hourMs = 3_600_000;
+
+test('a leader whose clock was an hour ahead is followed by one that leads at once', async () => {
+  const cluster = aCluster();
+  cluster.aheadMs.set('n1', hourMs);
+  await leads(await cluster.start('n1'));
+  const second = await cluster.start('n2');
+  expect(await second.submit(setKey('a', '1'), caller)).toMatchObject({ kind: 'done' });
+  cluster.kill('n1');
+  expect(await second.submit(setKey('a', '2'), { ...caller, timeoutMs: 3_000 })).toMatchObject({ kind: 'done', changed: true });
+  const times = cluster.entries().map(({ at }) => at);
+  expect(times).toEqual(times.toSorted((a, b) => a - b));
+});
+
+test('a clock that is set back does not end a request before its time', async () => {
+  const cluster = aCluster();
+  const node = await cluster.start('n1');
+  expect(await node.submit(setKey('a', '1'), caller)).toMatchObject({ kind: 'done' });
+  cluster.aheadMs.set('n1', -hourMs);
+  expect(await node.submit(setKey('a', '2'), { ...caller, timeoutMs: 3_000 })).toMatchObject({ kind: 'done', changed: true });
+});
+
+test('a leader that is none any more does not answer from its old tables', async () => {
+  const cluster = aCluster();
+  const first = await cluster.start('n1');
+  await leads(first);
+  const second = await cluster.start('n2');
+  expect(await first.submit(setKey('a', 'old'), caller)).toMatchObject({ kind: 'done' });
+  cluster.hub.partition('n1');
+  await leads(second);
+  expect(await second.submit(setKey('a', 'new'), caller)).toMatchObject({ kind: 'done' });
+  expect(first.role).toBe('leader'); // As far as it knows.
+  const outcome = await first.submit(setKey('a', 'old'), caller);
+  expect(outcome).toMatchObject({ kind: 'done', changed: true });
+  const last = decodeEntry(cluster.hub.texts(cluster.hub.head.index - 1, 1)[0] ?? '').events.at(-1);
+  expect(last).toMatchObject({ type: 'ClusterConfigsChanged', data: { changes: [{ value: { kind: 'text', text: 'old' } }] } });
+});
+
+test('a node that was forgotten and comes back within a day is listed again', async () => {
+  const cluster = aCluster();
+  const first = await cluster.start('n1');
+  await leads(first);
+  const isListed = (): boolean => isMember(coordinatorOf(first.state.coordinators, 'n2'));
+  await cluster.start('n2');
+  await vi.waitFor(() => expect(isListed()).toBe(true));
+  cluster.kill('n2');
+  await vi.waitFor(() => expect(isListed()).toBe(false));
+  expect(await first.submit({ name: 'forgetCoordinator', nodeId: 'n2' }, caller)).toMatchObject({ kind: 'done', changed: true });
+  await cluster.start('n2');
+  await vi.waitFor(() => expect(isListed()).toBe(true));
+});
+
+test('an act that no reader would take never reaches the log', async () => {
+  const cluster = aCluster();
+  const node = await cluster.start('n1');
+  for (const wrong of [{ principal: 'x'.repeat(257) }, { idempotencyKey: '' }, { reason: 'y'.repeat(1_001) }])
+    expect(await node.submit(setKey('a', '1'), { ...caller, ...wrong })).toMatchObject({ kind: 'rejected' });
+  expect(await node.submit(setKey('a', '2'), caller)).toMatchObject({ kind: 'done' });
+  expect(() => cluster.entries()).not.toThrow();
+});
+
+test('a node whose first act as a leader is refused says so, and another leads', async () => {
+  const cluster = aCluster();
+  const text = 'x'.repeat(8_000);
+  const staticConfigs = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`datalake.test.${i}`, { kind: 'text', text } as const]));
+  const first = await cluster.start('n1', { staticConfigs });
+  const second = await cluster.start('n2');
+  await leads(second);
+  expect(first.role).toBe('fault');
+  expect(first.status().fault).toMatch(/could not take the lead: .*bytes fit into an entry/);
+});
+
+test('a node that stops finishes what it has handed to the leader', async () => {
+  const cluster = aCluster();
+  await leads(await cluster.start('n1'));
+  const second = await cluster.start('n2');
+  cluster.log('n1').script({ kind: 'delay', pauses: 50 });
+  const outcome = second.submit(setKey('a', '1'), caller);
+  await second.close();
+  expect(await outcome).toMatchObject({ kind: 'done' });
+  expect(effectiveConfig(second.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' });
+});
