@@ -21,7 +21,7 @@ const implementations: Implementations = {
       return (await openFileLog(url.directory, { readOnly: true })).log;
     }
     const { openZooKeeper } = await import('./log/zookeeper/open.ts');
-    return (await openZooKeeper({ connect: `${url.servers}${url.root}`, startTimeoutMs: 10_000 })).log;
+    return (await openZooKeeper({ connect: `${url.servers}${url.root}`, startTimeoutMs: 10_000, readOnly: true })).log;
   },
   openSealer: async (given, logger) => {
     const { createSealer, keyFromSecret } = await import('./secrets/aes.ts');

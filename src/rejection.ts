@@ -20,6 +20,8 @@ export const rejections = {
   BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
   DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },
   NOT_CAUGHT_UP: { kind: 'unavailable', remedy: 'Try again, ask for an older position, or ask another node.' },
+  UNKNOWN_POSITION: { kind: 'missing', remedy: 'Ask for a position up to the newest one; `chancery status` shows it.' },
+  HISTORY_UNAVAILABLE: { kind: 'unavailable', remedy: 'Ask again in a few seconds: the process that answers for the past starts anew.' },
   NODE_FAULT: { kind: 'unavailable', remedy: 'Ask another node and look at this one: `chancery verify` names the position.' },
 } as const;
 export type RejectionCode = keyof typeof rejections;

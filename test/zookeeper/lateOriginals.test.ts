@@ -85,7 +85,7 @@ test('two writers, any fate of any request', { timeout: 120_000 }, async () => {
   let lost = 0;
   const property = fc.asyncProperty(writer, writer, fc.array(turn, { minLength: 1, maxLength: 12 }), async (one, two, turns) => {
     roots += 1;
-    const layout = await openLayout(late, `/late-${roots}`, roots % 2 === 0 ? 3 : 30);
+    const layout = await openLayout(late, `/late-${roots}`, { segmentEntries: roots % 2 === 0 ? 3 : 30 });
     const logs = sessions.slice(0, 2).map((session) => new ZooKeeperLog(session, layout, 10_000));
     const network = new Network();
     const calm = [one, two].map((each, i) => network.trouble(sessions[i] as Session, each.fates, each.looks));

@@ -116,17 +116,30 @@ export async function unlessRefused<T>(request: Promise<T>, ...codes: readonly s
  * Finds the layout, and makes it when there is none. Any number of nodes may do so at once.
  * @throws LogRefused when a newer release made it; ZooKeeperFailure
  */
-export async function openLayout(session: Session, root: string, segmentEntries = defaultSegmentEntries): Promise<Layout> {
+export async function openLayout(
+  session: Session,
+  root: string,
+  { segmentEntries = defaultSegmentEntries, readOnly = false }: { readonly segmentEntries?: number; readonly readOnly?: boolean } = {},
+): Promise<Layout> {
   const wanted = new Layout(root, segmentEntries);
+  if (readOnly) {
+    if ((await unlessRefused(session.getData(wanted.format), 'NO_NODE')) === undefined)
+      throw new LogRefused(`there is no log at ${root}: name the root of a log in --log zookeeper://servers/root`);
+    return formatOf(session, wanted);
+  }
   for (let end = root.indexOf('/', 1); end !== -1; end = root.indexOf('/', end + 1))
     await unlessRefused(session.create(root.slice(0, end), '', 'persistent'), 'NODE_EXISTS');
   await unlessRefused(session.create(root, '', 'persistent'), 'NODE_EXISTS');
   await session.barrier(root); // A lagging server may not show yet what another node has just made.
-  let found = await unlessRefused(session.getData(wanted.format), 'NO_NODE');
-  if (found === undefined) {
+  if ((await unlessRefused(session.getData(wanted.format), 'NO_NODE')) === undefined)
     await unlessRefused(session.multi(birth(wanted)), 'NODE_EXISTS'); // Another node may be first.
-    found = await unlessRefused(session.getData(wanted.format), 'NO_NODE');
-  }
+  return formatOf(session, wanted);
+}
+
+/** The layout that the log there says it has. @throws LogRefused for one that this release cannot use */
+async function formatOf(session: Session, wanted: Layout): Promise<Layout> {
+  const { root } = wanted;
+  const found = await unlessRefused(session.getData(wanted.format), 'NO_NODE');
   if (found === undefined) throw new LogRefused(`${root} holds something else than a log of Chancery's: name another root`);
   const { format, segmentEntries: entries } = parsed(formatShape, wanted.format, found.data);
   if (format > formatNumber)

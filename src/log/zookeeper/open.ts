@@ -18,6 +18,8 @@ export interface ZooKeeperSettings {
   readonly startTimeoutMs?: number;
   /** Entries to a segment; counts only for the node that makes the log, whose choice is kept in it. 1,000 when absent. */
   readonly segmentEntries?: number;
+  /** Makes nothing: a root without a log is refused. */
+  readonly readOnly?: boolean;
   /** Told in words what happens to the connection. */
   readonly onProgress?: (text: string) => void;
 }
@@ -46,11 +48,12 @@ export function parseConnect(connect: string): { readonly addresses: readonly Ad
  * @throws LogUnavailable when no server answers in time; LogRefused when the log there is a newer release's; Error for a wrong `connect`
  */
 export async function openZooKeeper(settings: ZooKeeperSettings): Promise<{ readonly log: EventLog; readonly membership: Membership }> {
-  const { sessionTimeoutMs = 6000, timeoutMs = 10_000, startTimeoutMs = 60_000, onProgress, segmentEntries } = settings;
+  const { sessionTimeoutMs = 6000, timeoutMs = 10_000, startTimeoutMs = 60_000, onProgress, segmentEntries, readOnly = false } = settings;
+  const making = { readOnly, ...(segmentEntries === undefined ? {} : { segmentEntries }) };
   const { addresses, root } = parseConnect(settings.connect);
   const session = new Session({ addresses, sessionTimeoutMs, ...(onProgress === undefined ? {} : { onProgress }) });
   try {
-    const layout = await persist(session, startTimeoutMs, () => openLayout(session, root, segmentEntries));
+    const layout = await persist(session, startTimeoutMs, () => openLayout(session, root, making));
     return {
       log: new ZooKeeperLog(session, layout, timeoutMs),
       membership: new ZooKeeperMembership(session, layout, timeoutMs, onProgress),
