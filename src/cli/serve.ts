@@ -22,7 +22,7 @@ import { styled, type Terminal } from './terminal.ts';
 /** Stopping takes no longer than this, whatever is under way. */
 const drainMs = 10_000;
 const reportEveryMs = 5000;
-/** Heap of the history process: a state of 1,000,000 config keys takes about half of it. */
+/** Heap of the history process, MiB: a log too long to be folded within it ends that process, never the node. */
 const historyMemoryMb = 1024;
 
 /** `chancery serve`: runs a node until it is told to stop. @throws CommandFailure when it cannot start */
@@ -90,7 +90,7 @@ async function start(settings: Settings, parts: Implementations, logger: Leveled
 /** The node with everything around it; nothing of it has begun yet. */
 function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Sealer, logger: LeveledLogger): Running {
   const { advertise, clusterSecret, logLevel, nodeId } = settings;
-  const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret });
+  const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger });
   const staticConfigs = staticConfigsOf(settings, sealer);
   const node = new Node({ nodeId, operatorUrl: advertise, release, log, membership, peers, clock: systemClock, logger, staticConfigs });
   const setLevel = (level: LogLevel): void => {

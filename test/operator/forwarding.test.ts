@@ -10,6 +10,7 @@ import { signatureOf } from '../../src/interfaces/operator/clusterSignature.ts';
 import { createPeers } from '../../src/interfaces/operator/peers.ts';
 import { MemoryMembership } from '../../src/log/memory.ts';
 import type { Member } from '../../src/ports/membership.ts';
+import { silent } from '../support/nodes.ts';
 import { call, JumpingClock, type Served, ServedCluster, waits } from './support.ts';
 
 const clusterSecret = 'three nodes, one secret';
@@ -76,7 +77,7 @@ describe('three nodes', () => {
   });
 
   test('values too large together for one call between nodes are sent in several', async () => {
-    const peers = createPeers({ clusterSecret });
+    const peers = createPeers({ clusterSecret, logger: silent });
     const changes = (i: number) =>
       Array.from({ length: 8 }, (_, k) => ({ op: 'set', key: `datalake.test.l${k}`, value: `${i}${'x'.repeat(8000)}` }) as const);
     const requests = Array.from(
@@ -166,7 +167,7 @@ describe('peers', () => {
     return `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`;
   };
   const submit = async (url: string, timeLeftMs = 2_000) => {
-    const peers = createPeers({ clusterSecret });
+    const peers = createPeers({ clusterSecret, logger: silent });
     try {
       return await peers.submit(memberAt(url), [{ ...request('p'), timeLeftMs }]);
     } finally {
@@ -200,11 +201,15 @@ describe('peers', () => {
     expect(failure).not.toBeInstanceOf(PeerUnreachable);
   });
 
-  test('another secret: nothing happened, and the remedy is named', async () => {
-    const other = createPeers({ clusterSecret: 'a typo' });
-    const [reply] = await other.submit(memberAt(leader.url), [request('typo')]);
-    expect(reply).toMatchObject({ kind: 'retry', mayHaveHappened: false });
-    expect(JSON.stringify(reply)).toContain('--cluster-secret');
+  test('another secret: nothing happened, the remedy is named, and the log says so once', async () => {
+    const warnings: string[] = [];
+    const other = createPeers({ clusterSecret: 'a typo', logger: { ...silent, warn: (_, text) => warnings.push(text) } });
+    for (const commandId of ['typo', 'typo again']) {
+      const [reply] = await other.submit(memberAt(leader.url), [request(commandId)]);
+      expect(reply).toMatchObject({ kind: 'retry', mayHaveHappened: false });
+      expect(JSON.stringify(reply)).toContain('--cluster-secret');
+    }
+    expect(warnings).toEqual([expect.stringContaining('is --cluster-secret the same on both?')]);
     other.close();
   });
 

@@ -78,7 +78,7 @@ export class ServedCluster {
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
     const { hasQueries = false, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
-    const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none' });
+    const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none', logger: silent });
     // The node must know its own address before it listens.
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;

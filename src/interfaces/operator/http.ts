@@ -107,7 +107,7 @@ function registerRoutes(
   void http.register(logRoutes, { node, log });
   void http.register(healthRoutes, { node, readiness: own.readiness });
   void http.register(metricsRoutes, { metrics: own.metrics });
-  if (clusterSecret !== undefined) void http.register(submissionRoutes, { node, clusterSecret });
+  if (clusterSecret !== undefined) void http.register(submissionRoutes, { node, clusterSecret, logger: parts.logger });
   void http.register(async (scope) => {
     scope.get('/openapi.json', { schema: { hide: true } }, async () => http.swagger());
   });

@@ -2,9 +2,10 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../engine/forwarding.ts';
 import type { Reply } from '../../engine/submission.ts';
+import type { Logger } from '../../ports/logger.ts';
 import type { Member } from '../../ports/membership.ts';
 import { rejections } from '../../rejection.ts';
-import { signatureHeader, signatureOf } from './clusterSignature.ts';
+import { seldom, signatureHeader, signatureOf } from './clusterSignature.ts';
 import { submitLimits, submitPath } from './submissions.ts';
 
 /** `connectMs`: to reach the other node. `graceMs`: for its reply, beyond the time the requests have left. */
@@ -26,15 +27,18 @@ const replyJson: z.ZodType<Reply> = z.discriminatedUnion('kind', [
 ]);
 const answerJson = z.strictObject({ replies: z.array(replyJson) });
 
-/** Hands requests to the leader over HTTP, on connections that stay open. */
-export function createPeers({ clusterSecret }: { readonly clusterSecret: string }): Peers & { close(): void } {
+/** Hands requests to the leader over HTTP, on connections that stay open. A leader that will not know this node is a warning. */
+export function createPeers({ clusterSecret, logger }: { readonly clusterSecret: string; readonly logger: Logger }): Peers & {
+  close(): void;
+} {
+  const warn = seldom((text) => logger.warn({}, text));
   const agent = new Agent({ keepAlive: true, maxSockets: peerLimits.connections, keepAliveMsecs: 10_000 });
   return {
     submit: async (leader, requests) => {
       const replies: Reply[] = [];
       for (const part of parts(requests)) {
         try {
-          replies.push(...(await call(agent, clusterSecret, leader, part)));
+          replies.push(...(await call(agent, clusterSecret, leader, part, warn)));
         } catch (error) {
           if (replies.length === 0) throw error;
           // The first parts have their replies; of the others none but this one was sent.
@@ -68,14 +72,23 @@ function* parts(requests: readonly ForwardedRequest[]): Generator<readonly Forwa
   if (part.length > 0) yield part;
 }
 
-async function call(agent: Agent, secret: string, leader: Member, requests: readonly ForwardedRequest[]): Promise<readonly Reply[]> {
+async function call(
+  agent: Agent,
+  secret: string,
+  leader: Member,
+  requests: readonly ForwardedRequest[],
+  warn: ReturnType<typeof seldom>,
+): Promise<readonly Reply[]> {
   const body = Buffer.from(
     JSON.stringify({ requests: requests.map((each) => ({ ...each, timeLeftMs: Math.min(each.timeLeftMs, submitLimits.timeLeftMs) })) }),
   );
   const deadlineMs = Math.max(...requests.map((each) => Math.min(each.timeLeftMs, submitLimits.timeLeftMs))) + peerLimits.graceMs;
   const { status, text } = await post(agent, addressOf(leader), signatureOf(secret, 'POST', submitPath, body), body, deadlineMs);
-  if (status !== 200)
-    return requests.map(() => ({ kind: 'retry', mayHaveHappened: status >= 500 && status !== 503, detail: refusalText(leader, status) }));
+  if (status !== 200) {
+    const detail = refusalText(leader, status);
+    if (status === 401 || status === 404) warn(leader.nodeId, detail);
+    return requests.map(() => ({ kind: 'retry', mayHaveHappened: status >= 500 && status !== 503, detail }));
+  }
   const { replies } = answerJson.parse(JSON.parse(text));
   if (replies.length !== requests.length)
     throw new Error(`node ${leader.nodeId} answered ${replies.length} of ${requests.length} requests`);

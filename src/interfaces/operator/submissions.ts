@@ -5,8 +5,9 @@ import { parseCommand } from '../../deciders/commands.ts';
 import { type ForwardedRequest, forwardingLimits } from '../../engine/forwarding.ts';
 import type { Node } from '../../engine/node.ts';
 import type { Reply } from '../../engine/submission.ts';
+import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
-import { isSigned, signatureHeader } from './clusterSignature.ts';
+import { isSigned, seldom, signatureHeader } from './clusterSignature.ts';
 import { parseJson } from './json.ts';
 import { malformed, problem, problemOfZod, Refused } from './problems.ts';
 
@@ -30,7 +31,11 @@ const forwarded = z.strictObject({
  * POST /internal/v1/submit: what another node of this cluster was asked for and this one, the leader, shall decide. Bytes are
  * checked against the cluster secret before they are looked at; each command is checked as if it came from outside.
  */
-export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; clusterSecret: string }> = async (http, { node, clusterSecret }) => {
+export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; clusterSecret: string; logger: Logger }> = async (
+  http,
+  { node, clusterSecret, logger },
+) => {
+  const warn = seldom((text) => logger.warn({}, text));
   http.removeAllContentTypeParsers();
   http.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: submitLimits.bytes }, (_request, body, done) => done(null, body));
   // Nobody without the secret makes this node read 4 MB: that a signature is there is seen before the body.
@@ -39,7 +44,10 @@ export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; clusterSecret
   });
   http.post(submitPath, { bodyLimit: submitLimits.bytes, schema: { hide: true } }, async (request, reply) => {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    if (!isSigned(request.headers[signatureHeader], clusterSecret, 'POST', submitPath, body)) throw unauthenticated();
+    if (!isSigned(request.headers[signatureHeader], clusterSecret, 'POST', submitPath, body)) {
+      warn(request.ip, `refused a request between nodes from ${request.ip}: it was signed with another --cluster-secret`);
+      throw unauthenticated();
+    }
     const parsed = forwarded.safeParse(parseJson(body));
     if (!parsed.success) throw new Refused(problemOfZod(parsed.error));
     return reply.send({ replies: await decideAll(node, parsed.data.requests) });
