@@ -20,20 +20,21 @@ export const withCheckpoint = (present: readonly Checkpoint[], next: Checkpoint)
 
 /**
  * Whether this node's tables differ from what the others have: at a position that several nodes published, the hash that most of
- * them have is right, and with no majority the leader's.
+ * them have is right, and with no majority the leader's, once it is known. Only nodes of one release are compared: another one may
+ * fold the same log into other tables.
  * @returns what is wrong, in words; undefined when nothing is known to be.
  */
 export function divergence(own: Member, others: readonly Member[], leaderId: string | undefined): string | undefined {
   for (const { position, hash } of own.checkpoints) {
-    const votes = [own, ...others].flatMap((member) => {
+    const votes = [own, ...others.filter(({ release }) => release === own.release)].flatMap((member) => {
       const checkpoint = member.checkpoints.find((candidate) => candidate.position === position);
       return checkpoint === undefined ? [] : [{ nodeId: member.nodeId, hash: checkpoint.hash }];
     });
     const agreeing = votes.filter((vote) => vote.hash === hash);
     if (agreeing.length === votes.length || agreeing.length * 2 > votes.length) continue;
     const isDecided = agreeing.length * 2 < votes.length;
-    if (!isDecided && (leaderId === undefined || agreeing.some((vote) => vote.nodeId === leaderId))) continue;
     const differing = votes.filter((vote) => vote.hash !== hash).map((vote) => vote.nodeId);
+    if (!isDecided && (leaderId === undefined || !differing.includes(leaderId))) continue;
     return `at position ${position} its tables (${hash.slice(0, 12)}) differ from those of ${differing.join(', ')}`;
   }
   return undefined;

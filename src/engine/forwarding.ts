@@ -24,13 +24,15 @@ export class PeerUnreachable extends Error {
   }
 }
 
-export const forwardingLimits = { requestsPerCall: 200, callsInFlight: 8, queued: 1000 } as const;
+/** What waits behind the calls in flight is bounded by the requests that a node takes, see `nodeLimits`. */
+export const forwardingLimits = { requestsPerCall: 200, callsInFlight: 8 } as const;
+const abandonedText = 'it leads no more';
 
 /** Carries requests to the leader, several in one call: they collect while `callsInFlight` calls are under way. */
 export class Forwarder {
   readonly #peers: Peers;
   readonly #now: () => number;
-  readonly #queue: { readonly leader: Member; readonly request: Request; readonly answer: (reply: Reply) => void }[] = [];
+  #queue: { readonly leader: Member; readonly request: Request; readonly answer: (reply: Reply) => void }[] = [];
   /** Calls under way, each with the way to give it up. */
   readonly #calls = new Map<object, { readonly leaderId: string; readonly abandon: () => void }>();
   #isScheduled = false;
@@ -59,6 +61,9 @@ export class Forwarder {
 
   /** Gives up waiting for nodes that lead no more: one that hangs would hold its callers until their time is over. */
   leaderIs(leaderId: string | undefined): void {
+    for (const { answer } of this.#queue.filter((each) => each.leader.nodeId !== leaderId))
+      answer({ kind: 'retry', mayHaveHappened: false, detail: abandonedText });
+    this.#queue = this.#queue.filter((each) => each.leader.nodeId === leaderId);
     for (const call of this.#calls.values()) if (call.leaderId !== leaderId) call.abandon();
   }
 
@@ -82,7 +87,7 @@ export class Forwarder {
         timeLeftMs: Math.max(1, deadline - now),
       }));
       const abandoned = new Promise<never>((_, reject) => {
-        const abandon = () => reject(new Error('it leads no more'));
+        const abandon = () => reject(new Error(abandonedText));
         this.#calls.set(call, { leaderId: leader.nodeId, abandon });
       });
       const replies = await Promise.race([this.#peers.submit(leader, requests), abandoned]);

@@ -74,6 +74,30 @@ test.each<{
     leader: undefined,
     wrong: 'at position 1024 its tables (x) differ from those of n2, n3',
   },
+  {
+    name: 'a tie waits for the word of a leader that has not published yet',
+    own: member('n1', [1024, 'a']),
+    others: [member('n2', [1024, 'x']), member('n3')],
+    leader: 'n3',
+    wrong: undefined,
+  },
+  {
+    name: 'nodes of another release fold into other tables',
+    own: member('n1', [1024, 'x']),
+    others: [
+      { ...member('n2', [1024, 'a']), release: '2' },
+      { ...member('n3', [1024, 'a']), release: '2' },
+    ],
+    leader: 'n2',
+    wrong: undefined,
+  },
+  {
+    name: 'outvoted by those of its own release alone',
+    own: member('n1', [1024, 'x']),
+    others: [member('n2', [1024, 'a']), { ...member('n3', [1024, 'x']), release: '2' }],
+    leader: 'n2',
+    wrong: 'at position 1024 its tables (x) differ from those of n2',
+  },
 ])('$name', ({ own, others, leader, wrong }) => {
   expect(divergence(own, others, leader)).toBe(wrong);
 });
