@@ -147,6 +147,13 @@ describe('what must not be taken for a log', () => {
     await expect(open(server.connect)).rejects.toThrow("/something-else holds something else than a log of Chancery's: name another root");
   });
 
+  test('a root that is not there, for somebody who only reads: refused, and nothing is made', async () => {
+    const other = await session();
+    const wanted = `${server.connect}/mistyped`;
+    await expect(openZooKeeper({ connect: wanted, readOnly: true })).rejects.toThrow('there is no log at /mistyped');
+    await expect(other.getData('/mistyped')).rejects.toMatchObject({ code: 'NO_NODE' });
+  });
+
   test('a head that is damaged: the calls say so', async () => {
     await appendAll(writer, chainAfter(emptyHead, 2, { epoch }));
     await (await session()).setData(layout().segment(1), '{', 'any');
