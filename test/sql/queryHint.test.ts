@@ -4,8 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Hint } from '../../src/engine/history/selector.ts';
 import type { SourceCell } from '../../src/interfaces/sql/cells.ts';
-import type { Hint } from '../../src/interfaces/sql/queryHint.ts';
 import { type Moment, SelectEngine } from '../../src/interfaces/sql/select.ts';
 import { events, TestSource } from './tables.ts';
 

@@ -1,6 +1,7 @@
 /** Small tables for queries: what a moment holds can be read off its rows. */
+
+import type { Hint } from '../../src/engine/history/selector.ts';
 import type { Column, SourceCell } from '../../src/interfaces/sql/cells.ts';
-import type { Hint } from '../../src/interfaces/sql/queryHint.ts';
 import type { Moment, TableSource } from '../../src/interfaces/sql/select.ts';
 
 const column = (name: string, type: Column['type']): Column => ({ name, type, about: `the ${name}` });

@@ -1,23 +1,5 @@
+import type { Condition, Hint } from '../../engine/history/selector.ts';
 import { isObject, type Json, type JsonObject, listOf, locationOf, textOf } from './queryTree.ts';
-
-export interface Condition {
-  /** As the table's columns spell it. */
-  readonly column: string;
-  /** `in` has one or more values, the others have one. */
-  readonly operator: '=' | '<' | '<=' | '>' | '>=' | 'in';
-  readonly values: readonly (string | number)[];
-}
-
-/**
- * What a query will not look at, so that its source need not deliver it. Only advice: a source may ignore all of it.
- * Rows that fail a condition may be left out. `limit` counts rows that pass all conditions, the first ones by `order` where there is one:
- * a source that cannot go by the order, or by all conditions, must not stop at the limit.
- */
-export interface Hint {
-  readonly conditions: readonly Condition[];
-  readonly order?: { readonly column: string; readonly descending: boolean };
-  readonly limit?: number;
-}
 
 interface HintColumn {
   readonly name: string;

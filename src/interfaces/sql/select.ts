@@ -1,9 +1,10 @@
 import { type DuckDBConnection, DuckDBInstance, type DuckDBResult } from '@duckdb/node-api';
 import type { IToken } from 'chevrotain';
+import type { Hint } from '../../engine/history/selector.ts';
 import { type Cell, type Column, fillTable, resultCell, type SourceCell, typeName, zonePrinter } from './cells.ts';
 import { SqlRefused, SqlSyntaxError } from './errors.ts';
 import * as t from './lexer.ts';
-import { type Hint, hintOf } from './queryHint.ts';
+import { hintOf } from './queryHint.ts';
 import { type CheckedQuery, checkQuery, type JsonObject, type TableReference } from './queryTree.ts';
 import { EditedText, quotedName, type Travel, travelReference, withoutTravel } from './timeTravel.ts';
 
