@@ -10,13 +10,13 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Member, Membership } from '../ports/membership.ts';
 import { type Rejection, rejection } from '../rejection.ts';
-import { type Checkpoint, checkpointAfter, divergence, withCheckpoint } from './checkpoints.ts';
+import { type Checkpoint, Checkpoints, divergence } from './checkpoints.ts';
 import { watchConfig } from './configWatch.ts';
 import { census, startScheduler } from './duties.ts';
 import { type ForwardedRequest, Forwarder, type Peers } from './forwarding.ts';
 import { Leader } from './leader.ts';
 import { RateLimit } from './rateLimit.ts';
-import { type Applied, Replica } from './replica.ts';
+import { Replica } from './replica.ts';
 import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
 
 export interface NodeParts {
@@ -71,6 +71,8 @@ const staleAfterMs = 3_000;
 const publishEveryMs = 2_000;
 const patrolEveryMs = 2_000;
 const pauseMs = 100;
+/** How long folding may keep everything else waiting. */
+const turnMs = 10;
 
 /** Callbacks for what an operator wants to measure. */
 export interface NodeObserver {
@@ -92,8 +94,11 @@ export class Node {
   #isDraining = false;
   readonly #rateLimit: RateLimit;
   #pending = 0;
+  readonly #passed = new Checkpoints();
   #checkpoints: readonly Checkpoint[] = [];
+  #hashFrom = 0;
   #life: Promise<void> = Promise.resolve();
+  #cancelPublish = (): void => {};
   readonly #changed = new Set<() => void>();
   observer: NodeObserver = { appended: () => {}, tookLead: () => {} };
 
@@ -106,7 +111,7 @@ export class Node {
       (configs) => integerOf(configs, 'chancery.submit.rate-limit-per-sec'),
       (perSecond) => this.#rateLimit.change(perSecond),
     );
-    this.replica.onApplied((applied) => this.#afterEntry(applied));
+    this.replica.onApplied(({ before, after }) => this.#passed.pass(before, after));
     parts.membership.onChange(() => this.#afterMembershipChange());
   }
 
@@ -267,6 +272,7 @@ export class Node {
     for (let left = timeoutMs; this.#pending > 0 && left > 0; left = deadline - performance.now()) await this.#change(left);
     await within(Math.max(0, deadline - performance.now()), this.#leader?.idle() ?? Promise.resolve());
     this.#stop.abort();
+    this.#cancelPublish();
     this.#leader?.depose('the node is stopping');
     this.#notify();
     await this.#life;
@@ -303,17 +309,7 @@ export class Node {
     });
     if (this.#parts.membership.standing().kind === 'leader' || this.#stop.signal.aborted) stop();
     try {
-      let index = this.state.index;
-      await this.#parts.log.follow(
-        index,
-        (texts) => {
-          for (const text of texts) {
-            index += 1;
-            this.replica.receive(index, text);
-          }
-        },
-        until.signal,
-      );
+      await this.#parts.log.follow(this.state.index, (texts) => this.#fold(texts), until.signal);
     } finally {
       unsubscribe();
       this.#stop.signal.removeEventListener('abort', stop);
@@ -356,9 +352,20 @@ export class Node {
   async #catchUp(index: number): Promise<void> {
     while (this.state.index < index) {
       const texts = await this.#parts.log.read(this.state.index, 64);
-      for (const text of texts) this.replica.receive(this.state.index + 1, text);
+      await this.#fold(texts);
       if (texts.length === 0) await this.#change(pauseMs); // A replica of the log that lags behind its head.
       if (this.#stop.signal.aborted) return;
+    }
+  }
+
+  /** Folds entries in order, and lets others have their turn: requests and heartbeats go on during a long catch-up. */
+  async #fold(texts: readonly string[]): Promise<void> {
+    let began = performance.now();
+    for (const text of texts) {
+      this.replica.receive(this.state.index + 1, text);
+      if (performance.now() - began < turnMs) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      began = performance.now();
     }
   }
 
@@ -408,20 +415,22 @@ export class Node {
     return { command, act, deadline: clock.now() + defaultTimeoutMs };
   }
 
-  #afterEntry({ before, after }: Applied): void {
-    const checkpoint = checkpointAfter(before, after);
-    if (checkpoint === undefined) return;
-    this.#checkpoints = withCheckpoint(this.#checkpoints, checkpoint);
-    this.#parts.membership.publish(this.#self());
+  /** Hashes what the others shall compare, at most for a twentieth of the time. */
+  #refreshCheckpoints(): void {
+    const began = performance.now();
+    if (began < this.#hashFrom) return;
+    this.#checkpoints = this.#passed.hashed();
+    const ended = performance.now();
+    this.#hashFrom = ended + 20 * (ended - began);
   }
 
   #publishLater(): void {
-    const cancel = this.#parts.clock.after(publishEveryMs, () => {
+    this.#cancelPublish = this.#parts.clock.after(publishEveryMs, () => {
       if (this.#stop.signal.aborted || this.#fault !== undefined) return;
+      this.#refreshCheckpoints();
       this.#parts.membership.publish(this.#self());
       this.#publishLater();
     });
-    this.#stop.signal.addEventListener('abort', cancel, { once: true });
   }
 
   #afterMembershipChange(): void {

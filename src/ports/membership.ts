@@ -6,7 +6,7 @@ export interface Member {
   readonly release: string;
   /** The position it has folded, refreshed every few seconds. */
   readonly position: number;
-  /** State hashes at the newest checkpoints (every 1,024th position or the first entry's end after it), newest last, at most 4. */
+  /** State hashes at the newest checkpoints (the newest crossings of 1,024, 8,192, … positions), newest last, at most 4. */
   readonly checkpoints: readonly { readonly position: number; readonly hash: string }[];
 }
 

@@ -1,6 +1,10 @@
-/** Goal: the node whose tables differ is found, and no other. Method: `divergence` over votes written out by hand. */
+/**
+ * Goal: the node whose tables differ is found, and no other; what they compare costs little.
+ * Method: `divergence` over votes written out by hand; checkpoints over states that differ in nothing but their position.
+ */
 import { expect, test } from 'vitest';
-import { divergence } from '../../src/engine/checkpoints.ts';
+import { initialState, type State } from '../../projections/state.ts';
+import { Checkpoints, divergence } from '../../src/engine/checkpoints.ts';
 import type { Member } from '../../src/ports/membership.ts';
 
 const member = (nodeId: string, ...checkpoints: readonly (readonly [position: number, hash: string])[]): Member => ({
@@ -100,4 +104,36 @@ test.each<{
   },
 ])('$name', ({ own, others, leader, wrong }) => {
   expect(divergence(own, others, leader)).toBe(wrong);
+});
+
+const at = (position: number): State => ({ ...initialState(), position });
+function passing(checkpoints: Checkpoints, from: number, to: number, step: number): void {
+  for (let position = from; position < to; position += step) checkpoints.pass(at(position), at(position + step));
+}
+
+test('nodes that hash at different moments have crossings in common, with the same hashes', () => {
+  const early = new Checkpoints();
+  const late = new Checkpoints();
+  passing(early, 0, 70_000, 100);
+  passing(late, 0, 70_000, 100);
+  const before = early.hashed();
+  passing(early, 70_000, 75_000, 100);
+  passing(late, 70_000, 79_000, 100);
+  expect(before.map(({ position }) => position)).toEqual([65_600, 69_700]);
+  expect(early.hashed().map(({ position }) => position)).toEqual([65_600, 73_800, 74_800]);
+  expect(late.hashed().map(({ position }) => position)).toEqual([65_600, 73_800, 78_900]);
+  expect(late.hashed().slice(0, 2)).toEqual(early.hashed().slice(0, 2));
+  expect(new Set(late.hashed().map(({ hash }) => hash)).size).toBe(3);
+});
+
+test('an entry that passes is not hashed until somebody asks', () => {
+  const unhashable = Object.defineProperty({ ...at(1024) }, 'configs', {
+    enumerable: true,
+    get: () => {
+      throw new Error('hashed');
+    },
+  });
+  const checkpoints = new Checkpoints();
+  checkpoints.pass(at(0), unhashable);
+  expect(() => checkpoints.hashed()).toThrow('hashed');
 });

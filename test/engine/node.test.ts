@@ -8,7 +8,9 @@ import { decodeEntry } from '../../events/envelope.ts';
 import { effectiveConfig } from '../../projections/configs.ts';
 import { coordinatorOf, isMember } from '../../projections/coordinators.ts';
 import type { Node } from '../../src/engine/node.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { caller, setKey, TestCluster } from '../support/nodes.ts';
+import { VirtualClock } from '../support/virtualClock.ts';
 
 const clusters: TestCluster[] = [];
 afterEach(async () => {
@@ -101,4 +103,43 @@ test('a node that stops finishes what it has handed to the leader', async () => 
   await second.close();
   expect(await outcome).toMatchObject({ kind: 'done' });
   expect(effectiveConfig(second.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' });
+});
+
+test('a node that has run for a day holds on to no more than one that has begun', async () => {
+  const cluster = aCluster();
+  const clock = new VirtualClock();
+  let cancelled = 0;
+  const counted: Clock = {
+    now: () => clock.now(),
+    after: (ms, run) => {
+      const cancel = clock.after(ms, run);
+      return () => {
+        cancelled += 1;
+        cancel();
+      };
+    },
+  };
+  const node = await cluster.start('n1', { clock: counted });
+  await leads(node);
+  await clock.advance(3_600_000);
+  cancelled = 0;
+  await node.close();
+  expect(cancelled).toBeLessThan(10); // Timers that are long over were all kept, and cancelled once more.
+});
+
+test('a long catch-up leaves turns to everything else', async () => {
+  const cluster = aCluster();
+  await leads(await cluster.start('n1'));
+  const keys = Array.from({ length: 300 }, (_, i) => `datalake.test.${i}`);
+  for (let round = 0; round < 150; round += 1) {
+    const changes = keys.map((key) => ({ op: 'set', key, value: `${round}` }) as const);
+    await cluster.node('n1').submit({ name: 'alterClusterConfigs', changes }, caller);
+  }
+  let turns = 0;
+  const second = await cluster.start('n2');
+  while (second.state.position < cluster.hub.head.position) {
+    await new Promise(setImmediate);
+    turns += 1;
+  }
+  expect(turns).toBeGreaterThan(3); // One for all of it before.
 });
