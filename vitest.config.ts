@@ -7,7 +7,9 @@ const cluster = [
   'test/cluster/**/*.test.ts',
   'test/contract/zookeeper*.test.ts',
   'test/cli/{commands,prompt,refusals}.test.ts',
-  'test/history/process.test.ts',
+  'test/history/{process,select}.test.ts',
+  'test/sql/{select,child}.test.ts',
+  'test/file/crash.test.ts',
 ];
 /** Tests that need a Docker engine: `npm run test:compose`. */
 const compose = ['test/compose/**/*.test.ts'];

@@ -148,7 +148,7 @@ function compare(model: Model, cluster: TestCluster): void {
 test('acknowledged writes survive everything, exactly once and in order', {
   timeout: 120_000,
 }, async () => {
-  const { params, replayPath } = replay({ numRuns: 60 });
+  const { params, replayPath } = replay({ numRuns: 25 });
   await fc.assert(
     fc.asyncProperty(fc.commands(steps, { maxCommands: 25, ...replayPath }), async (run) => {
       const cluster = new TestCluster();
