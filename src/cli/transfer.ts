@@ -105,9 +105,8 @@ export async function importLog(
   }
 }
 
-/** Appends entries in order, as many together as the log takes, and raises its epoch where theirs rises. */
+/** Appends entries in order, as many together as the log takes and as are of one epoch. */
 async function appendAll(log: EventLog, source: EntrySource, total: number, progress: Progress): Promise<void> {
-  let epoch = 0;
   let done = 0;
   let run: EncodedEntry[] = [];
   const flush = async (): Promise<void> => {
@@ -121,8 +120,7 @@ async function appendAll(log: EventLog, source: EntrySource, total: number, prog
       for (const text of texts) {
         // The stored text is appended, not one made anew: an entry may hold events of older versions, which decoding brings up to date.
         const encoded = { entry: decodeEntry(text), text };
-        if (run.length >= log.pipelineDepth || encoded.entry.epoch > epoch) await flush();
-        if (encoded.entry.epoch > epoch) epoch = await raiseTo(log, encoded.entry.epoch);
+        if (run.length >= log.pipelineDepth || encoded.entry.epoch !== run[0]?.entry.epoch) await flush();
         run.push(encoded);
       }
     }
@@ -132,20 +130,12 @@ async function appendAll(log: EventLog, source: EntrySource, total: number, prog
   }
 }
 
-async function raiseTo(log: EventLog, wanted: number): Promise<number> {
-  let epoch = 0;
-  while (epoch < wanted) epoch = await opened(log.raiseEpoch());
-  if (epoch > wanted)
-    throw refusal(
-      `the log is empty, but its epoch is ${grouped(epoch)} already, beyond the import's ${grouped(wanted)}`,
-      'Import into a new log.',
-    );
-  return epoch;
-}
-
 const triesMost = 5;
 
-/** Appends entries that follow each other. What failed, and what failed with it, is sent again as it is: it takes effect once. */
+/**
+ * Appends entries of one epoch that follow each other. What failed, and what failed with it, is sent again as it is: it takes effect once.
+ * The log's epoch is raised only when it is behind theirs, since a new log on ZooKeeper has epoch 1 before anybody raised it.
+ */
 async function appendRun(log: EventLog, entries: readonly EncodedEntry[]): Promise<void> {
   let run = entries;
   for (let tries = 1; ; tries += 1) {
@@ -154,12 +144,24 @@ async function appendRun(log: EventLog, entries: readonly EncodedEntry[]): Promi
     const outcome = outcomes[failed];
     if (outcome === undefined) return;
     run = run.slice(failed);
-    if (outcome.kind !== 'fenced' && tries < triesMost) continue;
+    const [first] = run;
+    const index = first?.entry.index ?? 0;
+    const wanted = first?.entry.epoch ?? 0;
+    if (outcome.kind === 'fenced' && outcome.epoch < wanted) await raiseTo(log, wanted);
+    const isTaken = outcome.kind === 'fenced' && outcome.epoch > wanted;
+    if (isTaken && index === 1)
+      throw refusal(
+        `the log is empty, but its epoch is ${grouped(outcome.epoch)} already, beyond the import's ${grouped(wanted)}`,
+        'Import into a new log.',
+      );
+    if (!isTaken && tries < triesMost) continue;
     const remedy = 'Remove the half-imported log and import again.';
     if (outcome.kind === 'unknown') throw new CommandFailure(exitStatus.unknown, `the log does not answer: ${outcome.detail}`, remedy);
-    throw refusal(
-      `entry ${grouped(run[0]?.entry.index ?? 0)} was not taken: somebody else writes to this log`,
-      `Stop the others. ${remedy}`,
-    );
+    throw refusal(`entry ${grouped(index)} was not taken: somebody else writes to this log`, `Stop the others. ${remedy}`);
   }
+}
+
+async function raiseTo(log: EventLog, wanted: number): Promise<void> {
+  let epoch = 0;
+  while (epoch < wanted) epoch = await opened(log.raiseEpoch());
 }
