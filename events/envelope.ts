@@ -11,17 +11,17 @@ export const genesisHash = '0'.repeat(64);
 const count = z.number().int().min(0);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Who did it, through what, and why. */
+/** Who did it, through what, and why. Keys in order: see `canonicalJson`. */
 const act = z.strictObject({
-  principal: z.string().min(1).max(256).describe('The authenticated caller, `User:alice`; `chancery` for what a node does by itself.'),
-  interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
   command: z.string().min(1).max(64).describe('The command that was decided.'),
   commandId: z.string().min(1).max(128).describe("The caller's idempotency key, else one made by the node that was asked."),
   digest: z
     .string()
     .regex(/^[0-9a-f]{32}$/)
     .describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
+  interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
   node: z.string().min(1).max(64).describe('The node that was asked.'),
+  principal: z.string().min(1).max(256).describe('The authenticated caller, `User:alice`; `chancery` for what a node does by itself.'),
   reason: z.string().max(1000).optional().describe("The operator's words."),
 });
 export type Act = Readonly<z.infer<typeof act>>;
