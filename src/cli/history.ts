@@ -53,11 +53,14 @@ function filterOf({ principal, since, subject, type, until }: HistoryOptions, no
   return [
     ...(type ?? []).map((name): [string, string] => ['type', name]),
     ...(subject === undefined ? [] : [['subject', subject] satisfies [string, string]]),
-    ...(principal === undefined ? [] : [['principal', principal] satisfies [string, string]]),
+    ...(principal === undefined ? [] : [['principal', principalOf(principal)] satisfies [string, string]]),
     ...time('since', since),
     ...time('until', until),
   ];
 }
+
+/** The name alone is enough: all but the nodes themselves, `chancery`, are users. */
+const principalOf = (text: string): string => (text.includes(':') || text === 'chancery' ? text : `User:${text}`);
 
 interface Page {
   readonly events: readonly HistoryEvent[];

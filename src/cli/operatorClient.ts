@@ -109,7 +109,9 @@ export class OperatorClient {
 }
 
 function operatorUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  // As `serve --operator` has it: HOST:PORT.
+  const address = /^([^:/\s]+|\[[^\]]+\]):\d{1,5}$/.test(text) ? `http://${text}` : text;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname)) return url.origin;
   throw new CommandFailure(
     exitStatus.usage,

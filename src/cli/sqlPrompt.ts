@@ -23,6 +23,10 @@ const helpText = `Statements end with a semicolon and may take several lines.
 Tab completes, Ctrl-C clears what was typed, exit or Ctrl-D ends.
 `;
 
+/** What people type at the prompts of other databases counts here too. */
+const leaving: ReadonlySet<string> = new Set(['exit', 'quit', '\\q']);
+const asking: ReadonlySet<string> = new Set(['help', '?', '\\h', '\\?']);
+
 /** Reads statements from the terminal until `exit` or Ctrl-D. */
 export async function prompt(session: SqlSession, format: SqlFormat, terminal: Terminal): Promise<void> {
   const words = new Words(session);
@@ -117,11 +121,11 @@ class Prompt {
   async #work(): Promise<void> {
     for (let line = this.#waiting.shift(); line !== undefined; line = this.#waiting.shift()) {
       const word = this.#typed === '' ? line.trim().replace(/;$/, '').toLowerCase() : '';
-      if (word === 'exit' || word === 'quit') {
+      if (leaving.has(word)) {
         this.#isOver = true;
         return;
       }
-      if (word === 'help') this.#terminal.out.write(helpText);
+      if (asking.has(word)) this.#terminal.out.write(helpText);
       else await this.#take(line);
     }
   }

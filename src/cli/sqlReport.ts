@@ -13,8 +13,10 @@ export async function report(
   terminal: Terminal,
 ): Promise<CommandFailure | undefined> {
   const results = outcome.kind === 'answered' ? outcome.answer.results : outcome.results;
-  for (const result of results) {
-    await write(terminal.out, renderResult(result, format, terminal.out, terminal.env));
+  for (const [i, result] of results.entries()) {
+    // Where one table ends and the next begins could not be told otherwise.
+    const gap = format !== 'json' && isTable(results[i - 1]) && isTable(result) ? '\n' : '';
+    await write(terminal.out, gap + renderResult(result, format, terminal.out, terminal.env));
     if (result.kind === 'rows' && result.truncated === true)
       terminal.err.write(`only the first ${grouped(result.rows.length)} rows: narrow the query, or raise sql.result.max-rows with SET\n`);
   }
@@ -41,6 +43,9 @@ export async function report(
     );
   return undefined;
 }
+
+/** Rows under a heading, unlike the sentences of a CALL that changed something. */
+const isTable = (result: SqlResult | undefined): boolean => result?.kind === 'rows' && result.position === undefined;
 
 /** The newest position that something was written at. */
 const writtenAt = (results: readonly SqlResult[]): number | undefined =>

@@ -55,12 +55,18 @@ export async function exportLog(
     target?.destroy();
     if (target !== undefined) await rm(part, { force: true });
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall !== undefined && code !== undefined) throw wrongUsage(`${toFile} cannot be written: ${code}`);
+    if (syscall !== undefined && code !== undefined) throw wrongUsage(`${toFile} cannot be written: ${whyNot[code] ?? code}`);
     throw error;
   } finally {
     await source.close();
   }
 }
+
+const whyNot: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such directory',
+  EACCES: 'this user may not write there',
+  ENOSPC: 'the disk is full',
+};
 
 async function isThere(file: string): Promise<boolean> {
   try {

@@ -79,6 +79,8 @@ test('a listing can be narrowed, and its JSON is whole', async () => {
   expect(await positions()).toEqual([1, 2, 3, 4, 5]);
   expect(await positions('--type', 'LogCreated,LeadershipTaken')).toEqual([1, 2]);
   expect(await positions('--principal', 'User:root', '--limit', '1')).toEqual([5]);
+  expect(await positions('--principal', 'root')).toEqual([4, 5]);
+  expect(await positions('--principal', 'chancery')).toEqual([1, 2, 3]);
   expect(await positions('--since', '1h', '--until', 'now', '--subject', 'config/datalake.format')).toEqual([4, 5]);
   expect(await positions('--until', '1h')).toEqual([]);
   const some = await chancery(['history', '--limit', '2'], { cwd, env });
@@ -125,6 +127,9 @@ test('scripts come as an argument, a file or standard input; answers as table, J
     { cwd, env },
   );
   expect(select.out).toBe('config_value\nNULL\n');
+  const address = node.url.slice('http://'.length); // As `serve --operator` has it.
+  const two = await chancery(['sql', '--operator', address, 'SELECT 1 AS a; SELECT 2 AS b'], { cwd });
+  expect(two).toEqual({ status: 0, out: 'a\n1\n\nb\n2\n', err: '' });
 });
 
 test('the same key is the same act', async () => {
@@ -236,5 +241,5 @@ test('an export never replaces a file unasked, and leaves no part behind', async
   expect((await chancery(['export', 'log.ndjson', '--force', '--operator', node.url], { cwd })).status).toBe(0);
   expect(readFileSync(join(cwd, 'log.ndjson'), 'utf8')).toMatch(/^\{"at":/);
   const nowhere = await chancery(['export', 'no/such/folder.ndjson', '--operator', node.url], { cwd });
-  expect(nowhere).toEqual({ status: 2, out: '', err: 'no/such/folder.ndjson cannot be written: ENOENT\n' });
+  expect(nowhere).toEqual({ status: 2, out: '', err: 'no/such/folder.ndjson cannot be written: there is no such directory\n' });
 });

@@ -69,7 +69,9 @@ test('a session at the prompt', async () => {
   terminal.type("('security.sasl.plain.credentials', 'alice:hunter22');\n");
   await terminal.shows('position 5');
   await terminal.shows('sys> ');
-  terminal.type('quit\n');
+  terminal.type('\\h\n');
+  await terminal.shows('Tab completes');
+  terminal.type('\\q\n');
   const [status] = (await once(terminal.child, 'close')) as [number];
   expect(status).toBe(0);
   const kept = readFileSync(join(cwd, '.chancery_history'), 'utf8');

@@ -72,6 +72,7 @@ test('without a ZooKeeper a node waits, says for what and why, and serves as soo
     nodes.said('n1').includes(`waiting for ZooKeeper at ${zookeeper.connect}, `) ? true : undefined,
   );
   expect((await ask(node.url, '/ready')).status).not.toBe(200);
+  expect(nodes.said('n1')).toContain(`no ZooKeeper answers: ${zookeeper.connect} (ECONNREFUSED); trying again`);
   // What does not serve does not wait for ever.
   const verified = await chancery(['verify', '--log', `zookeeper://${zookeeper.connect}/early`], { cwd: nodes.folder });
   expect(verified.status).toBe(3);

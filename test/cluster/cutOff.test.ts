@@ -116,7 +116,7 @@ test('a follower cut off from ZooKeeper, still asked by clients: it never passes
   expect(again).toMatchObject({ status: 200, body: answer.status === 200 ? { duplicate: true, position: answer.body['position'] } : {} });
 });
 
-test('a leader cut off from ZooKeeper, still asked by clients: another one leads, and what it could not write was not acknowledged', async () => {
+test('a leader cut off from ZooKeeper: another one leads, and what the first could not write was not acknowledged', async () => {
   const { leader } = await leadAndFollow();
   const writers = new Writers(nodes.urls, 16, 'deposed');
   await until('writes are acknowledged', 20_000, async () => (writers.acknowledged.length >= 50 ? true : undefined));

@@ -46,19 +46,22 @@ test('an acknowledged write is seen everywhere by whoever asks for it', async ()
   const busy = new Writers(nodes.urls, 4, 'busy');
   let chains = 0;
   const { params } = replay({ numRuns: 8 });
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 10 }), async (steps) => {
-      chains += 1;
-      const name = `chain${chains}`;
-      for (const [i, { way, writer, reader }] of steps.entries()) {
-        const position = await written(put(members[writer]?.url ?? '', name, `${i}`));
-        const seen = await ways[way]?.(members[reader]?.url ?? '', name, position);
-        expect(seen, `${way} on ${members[reader]?.nodeId} after a write on ${members[writer]?.nodeId}`).toBe(`${i}`);
-      }
-    }),
-    params,
-  );
-  await busy.stop();
+  try {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 10 }), async (steps) => {
+        chains += 1;
+        const name = `chain${chains}`;
+        for (const [i, { way, writer, reader }] of steps.entries()) {
+          const position = await written(put(members[writer]?.url ?? '', name, `${i}`));
+          const seen = await ways[way]?.(members[reader]?.url ?? '', name, position);
+          expect(seen, `${way} on ${members[reader]?.nodeId} after a write on ${members[writer]?.nodeId}`).toBe(`${i}`);
+        }
+      }),
+      params,
+    );
+  } finally {
+    await busy.stop();
+  }
 });
 
 test('a follower that stood still answers with the new value or not at all', async () => {
