@@ -289,8 +289,8 @@ export class Node {
   async #live(): Promise<void> {
     while (!this.#stop.signal.aborted && this.#fault === undefined) {
       try {
-        if (this.#parts.membership.standing().kind === 'leader') await this.#lead();
-        else await this.#follow();
+        await this.#follow(); // Until it is this node's turn.
+        await this.#lead();
       } catch (error) {
         if (error instanceof LogUnavailable) this.#parts.logger.warn({ err: error }, 'the log cannot be reached; trying again');
         else this.#fail(error);
@@ -316,9 +316,10 @@ export class Node {
     }
   }
 
-  /** One leadership: a new epoch first, so that nothing older can be appended any more; then all there is; then the first act. */
+  /** One leadership, if it may have one: a new epoch, so that nothing older can be appended any more; all there is; the first act. */
   async #lead(): Promise<void> {
     const { log, clock, membership, logger, nodeId, staticConfigs } = this.#parts;
+    if (membership.standing().kind !== 'leader' || this.#fault !== undefined || this.#stop.signal.aborted) return;
     const epoch = await log.raiseEpoch();
     await this.#catchUp((await log.head()).index);
     let end = (_: string) => {};

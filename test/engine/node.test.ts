@@ -143,3 +143,22 @@ test('a long catch-up leaves turns to everything else', async () => {
   }
   expect(turns).toBeGreaterThan(3); // One for all of it before.
 });
+
+test('a write is answered when the node that was asked has folded it, not before', async () => {
+  const cluster = aCluster();
+  const first = await cluster.start('n1');
+  await leads(first);
+  const second = await cluster.start('n2');
+  await vi.waitFor(() => expect(second.state.position).toBe(first.state.position));
+  cluster.log('n2').disconnect();
+  let isAnswered = false;
+  const outcome = second.submit(setKey('a', '1'), caller).finally(() => {
+    isAnswered = true;
+  });
+  await vi.waitFor(() => expect(effectiveConfig(first.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' }));
+  for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+  expect(isAnswered).toBe(false);
+  await cluster.log('n2').heal();
+  expect(await outcome).toMatchObject({ kind: 'done' });
+  expect(effectiveConfig(second.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' });
+});

@@ -43,7 +43,7 @@ export class TestCluster {
   }
 
   async start(nodeId: string, wish: Partial<NodeParts> = {}): Promise<Node> {
-    const log = new FaultyLog(new MemoryLog(this.hub), { timeoutMs: 50 });
+    const log = new FaultyLog(new MemoryLog(this.hub), { timeoutMs: 50, pause: () => new Promise(setImmediate) });
     const node = new Node({
       nodeId,
       operatorUrl: `http://${nodeId}`,
