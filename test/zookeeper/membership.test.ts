@@ -118,6 +118,18 @@ test('a leader that is cut off steps down before another one leads; back, it fol
   expect(a.told.some((text) => text.includes('expired'))).toBe(true);
 });
 
+test('a leader that hears nothing for a while steps down, and is told when it may lead again in the same session', async () => {
+  const a = await joined('a');
+  await leads(a);
+  a.proxy.replies = 'hold'; // The server hears the node, so its session lives.
+  await soon(() => expect(a.standings.at(-1)).toBe('follower'));
+  a.proxy.cut();
+  a.proxy.replies = 'pass';
+  await leads(a);
+  expect(a.told.some((text) => text.includes('expired'))).toBe(false);
+  await soon(() => expect(a.standings.at(-1)).toBe('leader'));
+});
+
 test('a connection cut for a moment changes nothing', async () => {
   const [a, b] = [await joined('a'), await joined('b')];
   await Promise.all([leads(a), sees(b, ['a', 'b'])]);

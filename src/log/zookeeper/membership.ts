@@ -55,6 +55,8 @@ export class ZooKeeperMembership implements Membership {
   #published = { text: '', checkpoints: '', at: Number.NEGATIVE_INFINITY };
   #members: readonly Member[] = [];
   #standing: Standing = followsNobody;
+  /** What the listeners were told to look at. */
+  #toldLast = JSON.stringify([[], followsNobody]);
   #isIntruded = false;
   #changed = Promise.withResolvers<void>();
   readonly #wake = (): void => this.#changed.resolve();
@@ -241,13 +243,18 @@ export class ZooKeeperMembership implements Membership {
   }
 
   #show(members: readonly Member[], standing: Standing): void {
-    const before = JSON.stringify([this.#members, this.#standing]);
     this.#members = members;
     this.#standing = standing;
-    if (JSON.stringify([members, standing]) !== before) this.#tell();
+    // A leader that stepped down in a silence must hear that it may lead again, though its place in the queue never changed.
+    if (this.#shown() !== this.#toldLast) this.#tell();
+  }
+
+  #shown(): string {
+    return JSON.stringify([this.#members, this.standing()]);
   }
 
   #tell(): void {
+    this.#toldLast = this.#shown();
     for (const listener of [...this.#listeners]) listener();
   }
 }
