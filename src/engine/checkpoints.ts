@@ -38,22 +38,23 @@ export class Checkpoints {
 
 /**
  * Whether this node's tables differ from what the others have: at a position that several nodes published, the hash that most of
- * them have is right, and with no majority the leader's, once it is known. Only nodes of one release are compared: another one may
- * fold the same log into other tables.
+ * all members have is right; with no majority, once everybody has published it, the leader's. Only nodes of one release are compared:
+ * another one may fold the same log into other tables.
  * @returns what is wrong, in words; undefined when nothing is known to be.
  */
 export function divergence(own: Member, others: readonly Member[], leaderId: string | undefined): string | undefined {
+  const members = [own, ...others.filter(({ release }) => release === own.release)];
   for (const { position, hash } of own.checkpoints) {
-    const votes = [own, ...others.filter(({ release }) => release === own.release)].flatMap((member) => {
-      const checkpoint = member.checkpoints.find((candidate) => candidate.position === position);
-      return checkpoint === undefined ? [] : [{ nodeId: member.nodeId, hash: checkpoint.hash }];
+    const votes = members.flatMap(({ nodeId, checkpoints }) => {
+      const checkpoint = checkpoints.find((candidate) => candidate.position === position);
+      return checkpoint === undefined ? [] : [{ nodeId, hash: checkpoint.hash }];
     });
-    const agreeing = votes.filter((vote) => vote.hash === hash);
-    if (agreeing.length === votes.length || agreeing.length * 2 > votes.length) continue;
-    const isDecided = agreeing.length * 2 < votes.length;
-    const differing = votes.filter((vote) => vote.hash !== hash).map((vote) => vote.nodeId);
-    if (!isDecided && (leaderId === undefined || !differing.includes(leaderId))) continue;
-    return `at position ${position} its tables (${hash.slice(0, 12)}) differ from those of ${differing.join(', ')}`;
+    const isMost = (candidate: string): boolean => votes.filter((vote) => vote.hash === candidate).length * 2 > members.length;
+    const differing = votes.filter((vote) => vote.hash !== hash);
+    const isLeadersWord = votes.length === members.length && !isMost(hash) && differing.some(({ nodeId }) => nodeId === leaderId);
+    if (!isLeadersWord && !differing.some((vote) => isMost(vote.hash))) continue;
+    const names = differing.map(({ nodeId }) => nodeId).join(', ');
+    return `at position ${position} its tables (${hash.slice(0, 12)}) differ from those of ${names}`;
   }
   return undefined;
 }

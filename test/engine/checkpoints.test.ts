@@ -86,6 +86,20 @@ test.each<{
     wrong: undefined,
   },
   {
+    name: 'a leader against one waits for the third, who may be late',
+    own: member('n1', [1024, 'a']),
+    others: [member('n2', [1024, 'x']), member('n3')],
+    leader: 'n2',
+    wrong: undefined,
+  },
+  {
+    name: 'three of three opinions: the leader is right',
+    own: member('n1', [1024, 'a']),
+    others: [member('n2', [1024, 'x']), member('n3', [1024, 'y'])],
+    leader: 'n2',
+    wrong: 'at position 1024 its tables (a) differ from those of n2, n3',
+  },
+  {
     name: 'nodes of another release fold into other tables',
     own: member('n1', [1024, 'x']),
     others: [
