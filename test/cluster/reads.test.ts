@@ -40,10 +40,12 @@ async function select(url: string, name: string, more: object): Promise<unknown>
 }
 
 const node = fc.integer({ min: 0, max: 2 });
-const step = fc.record({ writer: node, reader: node, way: fc.constantFrom(...Object.keys(ways)) });
+// A SELECT first brings the history's own process up to date, which takes a second where others write.
+const weighted = Object.keys(ways).map((way) => ({ weight: way.startsWith('SELECT') ? 1 : 4, arbitrary: fc.constant(way) }));
+const step = fc.record({ writer: node, reader: node, way: fc.oneof(...weighted) });
 
 test('an acknowledged write is seen everywhere by whoever asks for it', async () => {
-  const busy = new Writers(nodes.urls, 4, 'busy');
+  const busy = new Writers(nodes.urls, 2, 'busy');
   let chains = 0;
   const { params } = replay({ numRuns: 8 });
   try {
