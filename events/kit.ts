@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Check, quickCheck } from './quickCheck.ts';
 
 /** A fact in the past tense, in the operator's words. `version` is that of the schema the data follows. */
 export interface Event<Type extends string = string, Data = unknown> {
@@ -14,6 +15,8 @@ export interface EventDefinition<Type extends string = string, Data = unknown> {
   readonly about: string;
   readonly version: number;
   readonly schema: z.ZodType<Data>;
+  /** The schema's quick check, see `quickCheck`. */
+  readonly fits: Check;
   readonly upcast: Readonly<Record<number, Upcaster>>;
   readonly subjects: (data: Data) => readonly string[];
 }
@@ -39,8 +42,10 @@ export function defineEvent<Type extends string, Data>(
   const upcast = parts.upcast ?? {};
   for (let version = 1; version < parts.version; version += 1)
     if (upcast[version] === undefined) throw new Error(`${type} has no upcaster from version ${version} to ${version + 1}`);
-  const make = (data: Data): Event<Type, Data> => ({ type, version: parts.version, data: parts.data.parse(data) });
-  return Object.assign(make, { type, about: parts.about, version: parts.version, schema: parts.data, upcast, subjects: parts.subjects });
+  const { about, version, data: schema, subjects } = parts;
+  const fits = quickCheck(schema);
+  const make = (data: Data): Event<Type, Data> => ({ type, version, data: fits(data) ? data : schema.parse(data) });
+  return Object.assign(make, { type, about, version, schema, fits, upcast, subjects });
 }
 
 /** A text that only a holder of the data key can open. The log, the history and every listing hold nothing else of a secret. */

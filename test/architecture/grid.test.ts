@@ -20,6 +20,7 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     kit: 'what every event is made with',
     envelope: 'the entry around events',
     canonicalJson: 'the form they are stored in',
+    quickCheck: 'predicates made of their schemas',
   },
   projections: {
     kit: 'what every projection is made with',
