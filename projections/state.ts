@@ -73,8 +73,12 @@ export function foldEvent(state: Writable<State>, recorded: Recorded): void {
 
 function foldInto(state: Writable<State>, entry: Entry): void {
   checkSuccession(state, entry);
-  for (const [i, event] of entry.events.entries())
-    foldEvent(state, { position: entry.firstPosition + i, at: entry.at, epoch: entry.epoch, event });
+  const { at, epoch } = entry;
+  let position = entry.firstPosition;
+  for (const event of entry.events) {
+    foldEvent(state, { position, at, epoch, event });
+    position += 1;
+  }
   finishEntry(state, entry);
 }
 
@@ -134,9 +138,10 @@ export interface BulkFold {
  */
 export function bulkFold(from: State = initialState()): BulkFold {
   const state = thaw(from) as Writable<State>;
+  const batch = {};
   return {
     add: (entries) => {
-      unseal();
+      unseal(batch);
       try {
         for (const entry of entries) foldInto(state, entry);
       } finally {

@@ -30,9 +30,12 @@ export const subjects = defineProjection<Subjects>({
   },
 });
 
+/** Exactly as long as it is: there is one for every subject. */
 function appended(recent: readonly number[], position: number): readonly number[] {
-  const next = recent.slice(1 - recentLength);
-  next.push(position);
+  if (recent.length < recentLength) return [...recent, position];
+  const next = recent.slice();
+  for (let i = 1; i < recentLength; i += 1) next[i - 1] = next[i] as number;
+  next[recentLength - 1] = position;
   return next;
 }
 

@@ -16,11 +16,14 @@ type Root<V> = Level<Group<V>>;
 /** Whoever folds a batch owns the nodes made for it and may write into them again; everybody else's nodes are copied first. */
 let owner: object | undefined;
 
-/** Begins a batch: from here to `seal`, tables reuse the nodes they have copied. Synchronous code only. */
-export function unseal(): void {
-  owner = {};
+/**
+ * Begins a batch: from here to `seal`, tables reuse what they have copied. Synchronous code only.
+ * @param batch goes on with a batch that was ended, of which nobody has seen a table meanwhile.
+ */
+export function unseal(batch: object = {}): void {
+  owner = batch;
 }
-/** Ends a batch: no node is ever written again. */
+/** Ends a batch: nothing made in it is written again, unless the batch itself goes on. */
 export function seal(): void {
   owner = undefined;
 }
@@ -43,12 +46,16 @@ const level = <T>(): Level<T> => ({ owner, items: new Array<T | undefined>(64).f
  * Where a row lies depends on its key alone, so equal contents have equal hashes. Values must not be changed once they are in.
  */
 export class Table<V> {
-  readonly size: number;
   readonly #root: Root<V>;
+  #size: number;
 
   private constructor(root: Root<V>, size: number) {
     this.#root = root;
-    this.size = size;
+    this.#size = size;
+  }
+
+  get size(): number {
+    return this.#size;
   }
 
   static empty<V>(): Table<V> {
@@ -83,7 +90,7 @@ export class Table<V> {
     const present = group.items[slot & 63];
     if (present === undefined) {
       group.items[slot & 63] = { owner, items: [key, next(undefined)] };
-      return new Table(root, this.size + 1);
+      return this.#become(root, this.#size + 1);
     }
     const bucket = writable(present);
     group.items[slot & 63] = bucket;
@@ -91,10 +98,17 @@ export class Table<V> {
     const at = placeOf(rows, key);
     if (at < rows.length) {
       rows[at + 1] = next(rows[at + 1] as V);
-      return new Table(root, this.size);
+      return this.#become(root, this.#size);
     }
     rows.push(key, next(undefined));
-    return new Table(root, this.size + 1);
+    return this.#become(root, this.#size + 1);
+  }
+
+  /** This batch's own root means that the table is its own, too. */
+  #become(root: Root<V>, size: number): Table<V> {
+    if (root !== this.#root) return new Table(root, size);
+    this.#size = size;
+    return this;
   }
 
   /** The table without this row; the same table when there is none. */
@@ -108,7 +122,7 @@ export class Table<V> {
     // What is emptied goes, so that equal contents have equal hashes.
     group.items[slot & 63] = rows.length === 0 ? undefined : { owner, items: rows };
     if (group.items.every(isAbsent)) root.items[slot >> 6] = undefined;
-    return new Table(root, this.size - 1);
+    return this.#become(root, this.#size - 1);
   }
 
   /** Every row, in no order that means anything: sort what a person or a plan sees. */
