@@ -269,15 +269,17 @@ export class Node {
   async close(timeoutMs = 5_000): Promise<void> {
     this.#isDraining = true;
     const deadline = performance.now() + timeoutMs;
-    for (let left = timeoutMs; this.#pending > 0 && left > 0; left = deadline - performance.now()) await this.#change(left);
-    await within(Math.max(0, deadline - performance.now()), this.#leader?.idle() ?? Promise.resolve());
+    const left = (): number => Math.max(0, deadline - performance.now());
+    while (this.#pending > 0 && left() > 0) await this.#change(left());
+    await within(left(), this.#leader?.idle() ?? Promise.resolve());
     this.#stop.abort();
     this.#cancelPublish();
     this.#leader?.depose('the node is stopping');
     this.#notify();
-    await this.#life;
+    await within(left(), this.#life);
     await this.#parts.membership.leave();
-    await this.#parts.log.close();
+    await this.#parts.log.close(); // Settles what the log still owed.
+    await this.#life;
   }
 
   #self(): Member {

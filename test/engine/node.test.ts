@@ -8,9 +8,26 @@ import { decodeEntry } from '../../events/envelope.ts';
 import { effectiveConfig } from '../../projections/configs.ts';
 import { coordinatorOf, isMember } from '../../projections/coordinators.ts';
 import type { Node } from '../../src/engine/node.ts';
+import { MemoryLog } from '../../src/log/memory.ts';
+import { LogUnavailable } from '../../src/log/port.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { caller, setKey, TestCluster } from '../support/nodes.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
+
+/** A log that answers no `raiseEpoch` until it is closed. */
+class OwingLog extends MemoryLog {
+  readonly #closed = Promise.withResolvers<void>();
+  owes = false;
+  override async raiseEpoch(): Promise<number> {
+    this.owes = true;
+    await this.#closed.promise;
+    throw new LogUnavailable('closed');
+  }
+  override async close(): Promise<void> {
+    this.#closed.resolve();
+    await super.close();
+  }
+}
 
 const clusters: TestCluster[] = [];
 afterEach(async () => {
@@ -161,4 +178,13 @@ test('a write is answered when the node that was asked has folded it, not before
   await cluster.log('n2').heal();
   expect(await outcome).toMatchObject({ kind: 'done' });
   expect(effectiveConfig(second.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' });
+});
+
+test('a node stops although the log owes it an answer', async () => {
+  const cluster = aCluster();
+  const log = new OwingLog(cluster.hub);
+  const node = await cluster.start('n1', { log });
+  await vi.waitFor(() => expect(log.owes).toBe(true));
+  await node.close(50);
+  expect(cluster.hub.members()).toEqual([]);
 });
