@@ -179,6 +179,22 @@ describe('catchUp', () => {
     await expect(timeline.catchUp(texts.length + 1)).rejects.toMatchObject({ code: 'NOT_CAUGHT_UP' });
   });
 
+  test('does not run after the end of a log that grows as fast as it is read', async () => {
+    const all = textsOf(longHistory(300));
+    const source = sourceOf(all);
+    let end = 100;
+    const timeline = new Timeline(async (afterIndex, limit) => {
+      const texts = await source(afterIndex, Math.min(limit, end - afterIndex));
+      end = Math.min(all.length, end + 1); // Whenever it is read there is one entry more.
+      return texts;
+    });
+    await Promise.all([timeline.catchUp(100), timeline.catchUp(50)]);
+    expect(timeline.state.index).toBeGreaterThanOrEqual(100);
+    expect(timeline.state.index).toBeLessThan(120);
+    await timeline.catchUp();
+    expect(timeline.state.index).toBe(all.length);
+  });
+
   test('stays before an entry that cannot be read, and still answers about what came before', async () => {
     const entries = longHistory(100);
     const texts = [...textsOf(entries)];

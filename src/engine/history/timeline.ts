@@ -33,6 +33,8 @@ export class Timeline {
   readonly #past = new PastStates();
   #state: State = initialState();
   #running: Promise<void> | undefined;
+  /** The entry up to which somebody waits; Infinity for the end of the source. */
+  #wanted = 0;
   #limit: number = readLimits.first;
 
   constructor(readTexts: ReadTexts) {
@@ -51,13 +53,16 @@ export class Timeline {
 
   /**
    * Folds what the source has beyond the present state. Calls at the same time share the work.
-   * @param toIndex an entry that the source is known to have or will have in a moment.
+   * @param toIndex an entry that the source is known to have or will have in a moment; what is behind it is not waited for, since
+   *   the end of a log that is written to all the time may never be met. 0: to the end.
    * @throws HistoryRefused NOT_CAUGHT_UP when the source ends before `toIndex`.
    */
   async catchUp(toIndex = 0): Promise<void> {
     for (let tries = 0; ; tries += 1) {
+      this.#wanted = Math.max(this.#wanted, toIndex === 0 ? Number.POSITIVE_INFINITY : toIndex);
       this.#running ??= this.#foldOn().finally(() => {
         this.#running = undefined;
+        this.#wanted = 0;
       });
       await this.#running;
       if (this.#state.index >= toIndex) return;
@@ -76,6 +81,7 @@ export class Timeline {
       const texts = await this.#read(this.#state.index, this.#limit);
       if (texts.length === 0) return;
       await this.#foldTexts(texts);
+      if (this.#state.index >= this.#wanted) return;
     }
   }
 
