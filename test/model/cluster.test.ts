@@ -52,7 +52,8 @@ async function submit(model: Model, cluster: TestCluster, nodeId: string, key: s
   const commandId = nextId(model);
   const outcome = await ask(cluster, nodeId, setKey(key, commandId), commandId);
   note(model, commandId, outcome);
-  if (outcome.kind === 'done' && !isCut) expect(cluster.node(nodeId).state.position).toBeGreaterThanOrEqual(outcome.position); // Read your own write.
+  // Read your own write.
+  if (outcome.kind === 'done' && !isCut) expect(cluster.node(nodeId).state.position).toBeGreaterThanOrEqual(outcome.position);
 }
 function nextId(model: Model): string {
   model.writes += 1;
