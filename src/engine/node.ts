@@ -1,7 +1,7 @@
 import { nanoid } from 'nanoid';
 import type { z } from 'zod';
 import type { ConfigValue } from '../../events/configs.ts';
-import { type Act, loggedEvent } from '../../events/envelope.ts';
+import { type Act, actFault } from '../../events/envelope.ts';
 import { durationMsOf, integerOf } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
 import type { Command } from '../deciders/commands.ts';
@@ -164,7 +164,7 @@ export class Node {
     const refusal = this.#refusal();
     if (refusal !== undefined) return { kind: 'rejected', rejection: refusal };
     const { principal, reason } = caller;
-    const act = loggedEvent.shape.act.safeParse({
+    const act: Act = {
       command: command.name,
       commandId: caller.idempotencyKey ?? nanoid(),
       digest: digestOfCommand(command),
@@ -172,11 +172,12 @@ export class Node {
       node: this.#parts.nodeId,
       principal,
       ...(reason === undefined ? {} : { reason }),
-    });
-    if (!act.success) return { kind: 'rejected', rejection: malformedAct(act.error.issues[0]) }; // No node could read it back.
+    };
+    const fault = actFault(act);
+    if (fault !== undefined) return { kind: 'rejected', rejection: malformedAct(fault) }; // No node could read it back.
     this.#pending += 1;
     try {
-      return await this.#route({ command, act: act.data, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
+      return await this.#route({ command, act, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
     } finally {
       this.#pending -= 1;
       if (this.#isDraining && this.#pending === 0) this.#notify();
@@ -249,7 +250,9 @@ export class Node {
     let position = options.atLeast ?? 0;
     if (options.linearizable === true) {
       try {
-        position = Math.max(position, (await this.#parts.log.head()).position);
+        const head = await within(timeoutMs, this.#parts.log.head());
+        if (head === undefined) throw new LogUnavailable(`it did not answer within ${timeoutMs} ms`);
+        position = Math.max(position, head.position);
       } catch (error) {
         const detail = `a linearizable read needs the log: ${error instanceof Error ? error.message : String(error)}`;
         return { kind: 'rejected', rejection: rejection('NOT_CAUGHT_UP', 'linearizable', detail) };
@@ -481,14 +484,16 @@ function malformedAct(issue: z.core.$ZodIssue | undefined): Rejection {
 }
 
 /** A promise's value, or undefined when `ms` were over first. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
+function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms, undefined);
+    const settle = (use: () => void): void => {
+      clearTimeout(timer);
+      use();
+    };
+    promise.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error)),
+    );
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
