@@ -29,11 +29,12 @@ function isInOrder(value: unknown): boolean {
 
 /** Piece by piece, for an object with numbers as keys enumerates those first whatever order they were added in. */
 function assembled(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(assembled).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const parts = Object.entries(value as Readonly<Record<string, unknown>>).filter(([, part]) => part !== undefined);
-  return `{${parts
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, part]) => `${JSON.stringify(key)}:${assembled(part)}`)
-    .join(',')}}`;
+  if (Array.isArray(value)) return `[${value.map(assembled).join(',')}]`;
+  let text = '';
+  for (const key of Object.keys(value).sort()) {
+    const part = (value as Readonly<Record<string, unknown>>)[key];
+    if (part !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${assembled(part)}`;
+  }
+  return `{${text}}`;
 }

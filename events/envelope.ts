@@ -27,6 +27,9 @@ const act = z.strictObject({
   reason: z.string().max(1000).optional().describe("The operator's words."),
 });
 export type Act = Readonly<z.infer<typeof act>>;
+const isAct = quickCheck(act);
+/** What makes an act unreadable for every node; `undefined` for a good one. */
+export const actFault = (value: Act): z.core.$ZodIssue | undefined => (isAct(value) ? undefined : act.safeParse(value).error?.issues[0]);
 
 export const loggedEvent = z.strictObject({
   id: z.string().min(1).max(64),

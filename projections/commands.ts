@@ -1,5 +1,5 @@
 import { defineProjection } from './kit.ts';
-import { Table } from './table.ts';
+import { hashOfKey, Table } from './table.ts';
 
 /**
  * How long and how many idempotency keys are remembered: 24 hours of entry time, at most 100,000. They are kept in generations of
@@ -43,9 +43,32 @@ export const commands = defineProjection<Commands>({
 
 /** What became of a command with this key in the last 24 hours; `now` in epoch milliseconds. */
 export function commandOf(state: Commands, key: string, now: number): CommandRow | undefined {
-  for (const { byKey } of state.generations) {
-    const row = byKey.get(key);
+  for (const [i, { byKey }] of state.generations.entries()) {
+    const row = i === 0 || mayHold(byKey, key) ? byKey.get(key) : undefined;
     if (row !== undefined) return row.at > now - commandMemory.ms ? row : undefined;
   }
   return undefined;
+}
+
+/** 17 bits of a hash, one bit for each: 16 KB for a generation, of which a twelfth is set when it is full. */
+const filterBits = 17;
+const filters = new WeakMap<Table<CommandRow>, Uint32Array>();
+
+/**
+ * Whether a closed generation may hold a key. Most keys are new: to find them in none of eight tables, cold by then, took longer than
+ * all the rest of a decision.
+ */
+function mayHold(closed: Table<CommandRow>, key: string): boolean {
+  let filter = filters.get(closed);
+  if (filter === undefined) {
+    filter = new Uint32Array(2 ** filterBits / 32);
+    for (const [present] of closed.rows()) setBit(filter, bitOf(present));
+    filters.set(closed, filter);
+  }
+  const bit = bitOf(key);
+  return (((filter[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1;
+}
+const bitOf = (key: string): number => (hashOfKey(key) ^ (hashOfKey(key) >>> filterBits)) & (2 ** filterBits - 1);
+function setBit(filter: Uint32Array, bit: number): void {
+  filter[bit >>> 5] = (filter[bit >>> 5] ?? 0) | (1 << (bit & 31));
 }

@@ -1,4 +1,4 @@
-import { createDraft, finishDraft, freeze, produce } from 'immer';
+import { freeze, produce } from 'immer';
 import { type Entry, genesisHash } from '../events/envelope.ts';
 import { type Commands, commands } from './commands.ts';
 import { type Configs, configs } from './configs.ts';
@@ -63,12 +63,21 @@ export const foldVersions = (): Readonly<Record<string, number>> =>
 /** Folds one event into a draft or a plain mutable state. @throws ReplayFault naming the position */
 export function foldEvent(state: Writable<State>, recorded: Recorded): void {
   try {
-    for (const { family, fold } of foldsByType.get(recorded.event.type) ?? []) fold(state[family], recorded);
-    for (const { family, fold } of everyFold) fold(state[family], recorded);
+    for (const { family, fold } of foldsByType.get(recorded.event.type) ?? []) fold(writable(state, family), recorded);
+    for (const { family, fold } of everyFold) fold(writable(state, family), recorded);
   } catch (error) {
     throw new ReplayFault(`${recorded.event.type}: ${error instanceof Error ? error.message : String(error)}`, recorded.position);
   }
   state.position = recorded.position;
+}
+
+/** A family to be written into. A frozen one is part of a finished state: the batch gets a copy, once. */
+function writable(state: Writable<State>, family: Family): unknown {
+  const present = state[family];
+  if (!Object.isFrozen(present)) return present;
+  const copy = thaw(present);
+  Object.assign(state, { [family]: copy });
+  return copy;
 }
 
 function foldInto(state: Writable<State>, entry: Entry): void {
@@ -113,16 +122,22 @@ export function foldEntry(state: State, entry: Entry): State {
 }
 
 /**
- * A draft of a state, for a leader that decides and folds one command after the other, all in one synchronous stretch that ends
- * with `finishState`.
+ * A copy of a state, for a leader that decides and folds one command after the other, all in one synchronous stretch that ends
+ * with `finishState`. What is not written into stays the same object; the state given stays as it is.
  */
 export function draftState(state: State): Writable<State> {
   unseal();
-  return createDraft(state) as Writable<State>;
+  return mutable(state);
 }
 export function finishState(draft: Writable<State>): State {
   seal();
-  return finishDraft(draft) as State;
+  return freeze(draft as State, true);
+}
+
+function mutable(state: State): Writable<State> {
+  const copy = { ...state } as Writable<State>;
+  for (const family of families) if (!Object.isFrozen(state[family])) Object.assign(copy, { [family]: thaw(state[family]) });
+  return copy;
 }
 
 export interface BulkFold {
@@ -137,7 +152,7 @@ export interface BulkFold {
  * @param from the state to go on from; it stays as it is.
  */
 export function bulkFold(from: State = initialState()): BulkFold {
-  const state = thaw(from) as Writable<State>;
+  const state = mutable(from);
   const batch = {};
   return {
     add: (entries) => {

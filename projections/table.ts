@@ -28,10 +28,21 @@ export function seal(): void {
   owner = undefined;
 }
 
-/** FNV-1a over the key's code units, folded to 12 bits: two levels of 64. */
-function slotOf(key: string): number {
+let newestKey: string | undefined;
+let newestHash = 0;
+/** FNV-1a over the key's code units. The newest is kept: one key is often asked for in several tables, one after the other. */
+export function hashOfKey(key: string): number {
+  if (key === newestKey) return newestHash;
   let hash = 0x811c9dc5;
   for (let i = 0; i < key.length; i += 1) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  newestKey = key;
+  newestHash = hash;
+  return hash;
+}
+
+/** The hash folded to 12 bits: two levels of 64. */
+function slotOf(key: string): number {
+  const hash = hashOfKey(key);
   return (hash ^ (hash >>> 12) ^ (hash >>> 24)) & 0xfff;
 }
 
@@ -202,7 +213,9 @@ function hashOf<T>(node: Level<T>, hashOfPart: (part: T) => string): string {
 function hashOfBucket<V>(bucket: Bucket<V>): string {
   const known = hashes.get(bucket);
   if (known !== undefined) return known;
-  const rows = [...rowsOf(bucket)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const rows: (readonly [string, V])[] = [];
+  for (let i = 0; i < bucket.items.length; i += 2) rows.push([bucket.items[i] as string, bucket.items[i + 1] as V]);
+  rows.sort(([a], [b]) => (a < b ? -1 : 1));
   return remembered(bucket, digestOf(canonicalJson(rows)));
 }
 

@@ -180,10 +180,11 @@ const rules: readonly { readonly isAbout: (key: string) => boolean; readonly rul
 /** The first rule across keys that a transition breaks. @returns CONFIG_RULE_BROKEN, its field the key at fault */
 export function ruleFault(transition: Transition): Rejection | undefined {
   const { before, after, touched } = transition;
-  const changed = new Set(touched.filter((key) => !isSameValue(before(key), after(key))));
+  const changed = touched.filter((key) => !isSameValue(before(key), after(key)));
+  const comparison = { ...transition, changed: new Set(changed) };
   for (const { isAbout, rule } of rules) {
-    if (![...changed].some(isAbout)) continue;
-    const broken = rule({ ...transition, changed });
+    if (!changed.some(isAbout)) continue;
+    const broken = rule(comparison);
     if (broken !== undefined) return rejection('CONFIG_RULE_BROKEN', broken.key, broken.detail);
   }
   return undefined;

@@ -44,13 +44,18 @@ export const alterClusterConfigs = defineCommand({
       const fault = operationFault(one, `changes[${i}]`) ?? layer.apply(one, i);
       if (fault !== undefined) return { kind: 'rejected', rejection: fault };
     }
-    const fault = layer.fault();
-    if (fault !== undefined) return { kind: 'rejected', rejection: fault };
     const changed = layer.changed();
-    return changed.length === 0 ? accept() : accept(clusterConfigsChanged({ changes: [...changed] }));
+    const fault = layer.fault() ?? layer.sizeFault(changed);
+    if (fault !== undefined) return { kind: 'rejected', rejection: fault };
+    return changed.length === 0 ? accept() : accept(clusterConfigsChanged({ changes: changed }));
   },
 });
 
+interface Change {
+  readonly key: string;
+  readonly previous: ConfigValue;
+  readonly value: ConfigValue;
+}
 type Outcome = ConfigValue | Rejection | 'same';
 const isRejection = (outcome: ConfigValue | Rejection): outcome is Rejection => 'code' in outcome;
 
@@ -82,10 +87,10 @@ class Layer {
       if (fault !== undefined) return fault;
     }
     const keysAfter = [keysInForce(this.#configs), this.#touched.keys()];
-    return ruleFault({ before, after, touched: [...this.#touched.keys()], keysAfter }) ?? this.#sizeFault();
+    return ruleFault({ before, after, touched: [...this.#touched.keys()], keysAfter });
   }
 
-  changed(): readonly { key: string; previous: ConfigValue; value: ConfigValue }[] {
+  changed(): Change[] {
     return [...this.#touched].flatMap(([key, { value }]) => {
       const previous = dynamicConfig(this.#configs, key);
       return isSameValue(previous, value) ? [] : [{ key, previous, value }];
@@ -98,9 +103,10 @@ class Layer {
     return touched.value.kind === 'unset' ? fileConfig(this.#configs, key) : touched.value;
   }
 
-  #sizeFault(): Rejection | undefined {
-    const added = this.changed().filter(({ previous }) => previous.kind === 'unset').length;
-    const removed = this.changed().filter(({ value }) => value.kind === 'unset').length;
+  /** Whether more keys would be set than can be. */
+  sizeFault(changed: readonly Change[]): Rejection | undefined {
+    const added = changed.filter(({ previous }) => previous.kind === 'unset').length;
+    const removed = changed.filter(({ value }) => value.kind === 'unset').length;
     const size = this.#configs.dynamic.size + added - removed;
     if (added === 0 || size <= configLimits.dynamicKeys) return undefined;
     return rejection('TOO_LARGE', 'changes', `${size} keys would be set; at most ${configLimits.dynamicKeys} can be`);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '../../events/canonicalJson.ts';
 import type { Act } from '../../events/envelope.ts';
 import type { Command } from '../deciders/commands.ts';
@@ -33,4 +33,4 @@ export type Outcome =
 export type Reply = Outcome | { readonly kind: 'retry'; readonly mayHaveHappened: boolean; readonly detail: string };
 
 /** SHA-256 of a command's canonical form, 32 hex digits: tells whether an idempotency key came back with another body. */
-export const digestOfCommand = (command: Command): string => createHash('sha256').update(canonicalJson(command)).digest('hex').slice(0, 32);
+export const digestOfCommand = (command: Command): string => hash('sha256', canonicalJson(command)).slice(0, 32);
