@@ -59,10 +59,18 @@ interface Change {
 type Outcome = ConfigValue | Rejection | 'same';
 const isRejection = (outcome: ConfigValue | Rejection): outcome is Rejection => 'code' in outcome;
 
+/** A key that was named: what was there, what the dynamic map is to hold, and the newest change that says so. */
+interface Touched {
+  readonly previous: ConfigValue;
+  readonly before: ConfigValue;
+  value: ConfigValue;
+  by: number;
+}
+
 /** The dynamic map with the changes so far: a copy of what was touched, in the order in which it was. */
 class Layer {
   readonly #configs: Configs;
-  readonly #touched = new Map<string, { readonly value: ConfigValue; readonly by: number }>();
+  readonly #touched = new Map<string, Touched>();
 
   constructor(configs: Configs) {
     this.#configs = configs;
@@ -70,34 +78,47 @@ class Layer {
 
   /** Does one operation. @returns why it cannot be done */
   apply(change: ConfigChange, i: number): Rejection | undefined {
-    const outcome = operate(change, this.#effective(change.key), `changes[${i}].value`);
+    const touched = this.#touch(change.key);
+    const outcome = operate(change, this.#after(change.key), `changes[${i}].value`);
     if (outcome !== 'same' && isRejection(outcome)) return outcome;
-    const value = outcome === 'same' ? (this.#touched.get(change.key)?.value ?? dynamicConfig(this.#configs, change.key)) : outcome;
-    this.#touched.set(change.key, { value, by: i });
+    if (outcome !== 'same') touched.value = outcome;
+    touched.by = i;
     return undefined;
   }
 
   /** What is wrong with the result. A value equal to the one in force is not looked at again. */
   fault(): Rejection | undefined {
-    const before = (key: string) => effectiveConfig(this.#configs, key);
-    const after = (key: string) => this.#effective(key);
-    for (const [key, { by }] of this.#touched) {
-      if (isSameValue(before(key), after(key))) continue;
-      const fault = valueFault(key, after(key), `changes[${by}].value`);
+    for (const [key, { before, by }] of this.#touched) {
+      const after = this.#after(key);
+      const fault = isSameValue(before, after) ? undefined : valueFault(key, after, `changes[${by}].value`);
       if (fault !== undefined) return fault;
     }
-    const keysAfter = [keysInForce(this.#configs), this.#touched.keys()];
-    return ruleFault({ before, after, touched: [...this.#touched.keys()], keysAfter });
-  }
-
-  changed(): Change[] {
-    return [...this.#touched].flatMap(([key, { value }]) => {
-      const previous = dynamicConfig(this.#configs, key);
-      return isSameValue(previous, value) ? [] : [{ key, previous, value }];
+    return ruleFault({
+      before: (key) => this.#touched.get(key)?.before ?? effectiveConfig(this.#configs, key),
+      after: (key) => this.#after(key),
+      touched: [...this.#touched.keys()],
+      keysAfter: [keysInForce(this.#configs), this.#touched.keys()],
     });
   }
 
-  #effective(key: string): ConfigValue {
+  changed(): Change[] {
+    const changes: Change[] = [];
+    for (const [key, { previous, value }] of this.#touched) if (!isSameValue(previous, value)) changes.push({ key, previous, value });
+    return changes;
+  }
+
+  /** The tables are asked once for each key: a decision comes back to one many times. */
+  #touch(key: string): Touched {
+    const present = this.#touched.get(key);
+    if (present !== undefined) return present;
+    const previous = dynamicConfig(this.#configs, key);
+    const touched = { previous, before: previous.kind === 'unset' ? fileConfig(this.#configs, key) : previous, value: previous, by: 0 };
+    this.#touched.set(key, touched);
+    return touched;
+  }
+
+  /** What is in force. */
+  #after(key: string): ConfigValue {
     const touched = this.#touched.get(key);
     if (touched === undefined) return effectiveConfig(this.#configs, key);
     return touched.value.kind === 'unset' ? fileConfig(this.#configs, key) : touched.value;

@@ -36,7 +36,7 @@ export function sealChanges(
     if ('code' in made) return { kind: 'rejected', rejection: made };
     sealed.push(made);
   }
-  return { kind: 'command', command: { name: 'alterClusterConfigs', changes: sealed } };
+  return { kind: 'command', command: { changes: sealed, name: 'alterClusterConfigs' } };
 }
 
 /**
@@ -99,13 +99,14 @@ function formFault({ op, key, value }: PlainChange, at: string): Rejection | und
 
 type Seal = (text: string, subject: string) => SealedText;
 
+/** Keys in order, as in the command: its digest is taken of its canonical JSON. */
 function sealChange({ op, key, value }: PlainChange, field: string, seal: Seal): ConfigChange | Rejection {
-  if (op === 'delete') return { op, key };
-  if (value === undefined || value === null) return { op: 'set', key, value: null };
-  if (configKeyOf(key)?.secret !== true) return { op, key, value };
-  if (op === 'subtract') return { op, key, value: { name: mapEntry(value)?.[0] ?? '' } };
+  if (op === 'delete') return { key, op };
+  if (value === undefined || value === null) return { key, op: 'set', value: null };
+  if (configKeyOf(key)?.secret !== true) return { key, op, value };
+  if (op === 'subtract') return { key, op, value: { name: mapEntry(value)?.[0] ?? '' } };
   const secrets = secretsIn(key, value, field, op === 'append');
-  return 'code' in secrets ? secrets : { op, key, value: { entries: sealAll(key, secrets, seal) } };
+  return 'code' in secrets ? secrets : { key, op, value: { entries: sealAll(key, secrets, seal) } };
 }
 
 const sealAll = (key: string, secrets: ReadonlyMap<string, string>, seal: Seal): Record<string, SealedText> =>

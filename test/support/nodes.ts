@@ -19,8 +19,8 @@ export const silent: Logger = {
 export const caller: Caller = { principal: 'User:test', interface: 'operator' };
 /** A key that any text may be given to while no datalake format is set. */
 export const setKey = (key: string, text: string): Command => ({
+  changes: [{ key: `datalake.test.${key}`, op: 'set', value: text }],
   name: 'alterClusterConfigs',
-  changes: [{ op: 'set', key: `datalake.test.${key}`, value: text }],
 });
 
 interface Running {
