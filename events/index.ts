@@ -1,12 +1,57 @@
 /** Every event type there is. A family adds its definitions here and nowhere else. */
+import {
+  type ClusterEvent,
+  clusterAdded,
+  clusterDropped,
+  clusterEndpointChanged,
+  clusterPropertiesChanged,
+  clusterRenamed,
+  clusterStatusChanged,
+  mysqlUsersReplaced,
+  virtualClusterAltered,
+} from './clusters.ts';
+import { type ComputeNodeEvent, nodeStatusChanged, nodesAdded, nodesDropped } from './computeNodes.ts';
 import { type ConfigEvent, clusterConfigsChanged } from './configs.ts';
 import { type CoordinatorEvent, coordinatorForgotten, coordinatorJoined, coordinatorLost } from './coordinators.ts';
+import {
+  type InstanceEvent,
+  instanceCreated,
+  instanceDropped,
+  instanceEncryptionChanged,
+  instanceRenamed,
+  instanceStatusChanged,
+  ramUserChanged,
+} from './instances.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
 
-export type ChanceryEvent = LeadershipEvent | CoordinatorEvent | ConfigEvent;
+export type ChanceryEvent = LeadershipEvent | CoordinatorEvent | ConfigEvent | InstanceEvent | ClusterEvent | ComputeNodeEvent;
 
-const definitions = [logCreated, leadershipTaken, coordinatorJoined, coordinatorLost, coordinatorForgotten, clusterConfigsChanged] as const;
+const definitions = [
+  logCreated,
+  leadershipTaken,
+  coordinatorJoined,
+  coordinatorLost,
+  coordinatorForgotten,
+  clusterConfigsChanged,
+  instanceCreated,
+  instanceDropped,
+  instanceRenamed,
+  instanceStatusChanged,
+  instanceEncryptionChanged,
+  ramUserChanged,
+  clusterAdded,
+  clusterDropped,
+  clusterRenamed,
+  mysqlUsersReplaced,
+  clusterEndpointChanged,
+  clusterStatusChanged,
+  virtualClusterAltered,
+  clusterPropertiesChanged,
+  nodesAdded,
+  nodesDropped,
+  nodeStatusChanged,
+] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */
 export const catalogue: ReadonlyMap<string, EventDefinition<ChanceryEvent['type'], never>> = new Map(

@@ -58,6 +58,20 @@ export const sealedText = z
   .meta({ secret: true });
 export type SealedText = z.infer<typeof sealedText>;
 
+/**
+ * A sealed text that can be told from another one without being opened: rules ask whether somebody gave the same key again.
+ * `fingerprint` is a keyed hash of the text; whoever reads the log learns which sealed texts are equal, and nothing else (decision 0011).
+ */
+export const comparableSecret = z
+  .strictObject({
+    ...sealedText.shape,
+    fingerprint: z.string().max(64).describe('HMAC-SHA256 of the text under a key that follows from the data key, base64.'),
+  })
+  .meta({ secret: true });
+export type ComparableSecret = z.infer<typeof comparableSecret>;
+/** Secrets sealed with different data keys are taken for different. */
+export const isSameSecret = (a: ComparableSecret, b: ComparableSecret): boolean => a.keyId === b.keyId && a.fingerprint === b.fingerprint;
+
 /** The same data with every sealed text replaced by the word `sealed`: what histories and listings show. */
 export function redacted(data: unknown): unknown {
   if (Array.isArray(data)) return data.map(redacted);
@@ -71,3 +85,23 @@ export const nodeId = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'letters, digits, dot, dash and underscore, at most 64, a letter or digit first')
   .describe("The node's name.");
+
+/** An id, a name or an address as the Meta Service knows them: free, but on one line. */
+export const identifier = z
+  .string()
+  .max(1024, 'at most 1024 characters')
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'no control characters, no half surrogate pairs');
+/** A text for people. */
+export const freeText = z
+  .string()
+  .max(4096, 'at most 4096 characters')
+  .regex(/^(?:[^\p{Cc}\p{Cs}]|[\t\n\r])*$/u, 'no control characters, no half surrogate pairs');
+const int32Limit = 2 ** 31;
+/** A 32-bit integer. */
+export const int32 = z
+  .number()
+  .int()
+  .min(-int32Limit)
+  .max(int32Limit - 1);
+/** A 64-bit integer, as far as JSON numbers are exact: up to 2^53 - 1 either way (decision 0012). */
+export const int64 = z.number().int();

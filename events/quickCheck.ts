@@ -52,6 +52,8 @@ function refinement(check: z.core.$ZodCheck<never>): Check {
       return (value) => (value as readonly unknown[]).length <= def.maximum;
     case 'greater_than':
       return def.inclusive ? (value) => (value as number) >= (def.value as number) : unsure;
+    case 'less_than':
+      return def.inclusive ? (value) => (value as number) <= (def.value as number) : unsure;
     case 'number_format':
       return def.format === 'safeint' ? Number.isSafeInteger : unsure;
     case 'string_format':

@@ -109,6 +109,34 @@ const chanceryKeys = {
     'The least severe messages that Chancery nodes log.',
     { default: 'info' },
   ),
+  'chancery.meta-service.aborted-transactions-per-label': define(
+    integer,
+    'How many aborted transactions a label may have before it is refused.',
+    {
+      default: '100',
+      check: aboveZero,
+    },
+  ),
+  'chancery.meta-service.check-cluster-names': define(
+    boolean,
+    'Whether names of clusters must begin with a letter and go on with letters, digits and _.',
+    {
+      default: 'false',
+    },
+  ),
+  'chancery.meta-service.check-instance-id': define(
+    boolean,
+    'Whether a cloud_unique_id such as 1:i1:x must name an instance that exists.',
+    {
+      default: 'true',
+    },
+  ),
+  'chancery.meta-service.distinguish-hdfs-paths': define(boolean, 'Whether HDFS prefixes are given an ending of their own.', {
+    default: 'true',
+  }),
+  'chancery.meta-service.protect-young-frontends': define(boolean, 'Whether frontends younger than 5 minutes may not be dropped.', {
+    default: 'true',
+  }),
   'chancery.submit.rate-limit-per-sec': define(
     integer,
     'Requests to change something that each Chancery node takes per second; 0: no limit.',

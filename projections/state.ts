@@ -1,13 +1,19 @@
 import { freeze, produce } from 'immer';
 import { type Entry, genesisHash } from '../events/envelope.ts';
+import { type Clusters, clusters } from './clusters.ts';
 import { type Commands, commands } from './commands.ts';
+import { type ComputeNodes, computeNodes } from './computeNodes.ts';
 import { type Configs, configs } from './configs.ts';
 import { type Coordinators, coordinators } from './coordinators.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
+import { type Instances, instances } from './instances.ts';
 import { type Projection, type Recorded, ReplayFault, type Writable } from './kit.ts';
 import { type Leadership, leadership } from './leadership.ts';
+import { type Storage, storage } from './storage.ts';
 import { type Subjects, subjects } from './subjects.ts';
 import { seal, Table, unseal } from './table.ts';
+import { type Tablets, tablets } from './tablets.ts';
+import { type Transactions, transactions } from './transactions.ts';
 
 /** Every table there is, and how far into the log it goes. Nothing but a fold of the log ever makes one. */
 export interface State {
@@ -20,13 +26,32 @@ export interface State {
   readonly configs: Configs;
   readonly leadership: Leadership;
   readonly coordinators: Coordinators;
+  readonly instances: Instances;
+  readonly storage: Storage;
+  readonly clusters: Clusters;
+  readonly computeNodes: ComputeNodes;
+  readonly transactions: Transactions;
+  readonly tablets: Tablets;
   readonly commands: Commands;
   readonly deadlines: Deadlines;
   readonly subjects: Subjects;
 }
 
 /** A projection adds its line here, and its table to `State`. */
-const projections = { configs, leadership, coordinators, commands, deadlines, subjects } as const;
+const projections = {
+  configs,
+  leadership,
+  coordinators,
+  instances,
+  storage,
+  clusters,
+  computeNodes,
+  transactions,
+  tablets,
+  commands,
+  deadlines,
+  subjects,
+} as const;
 type Family = keyof typeof projections;
 type AnyFold = (state: unknown, recorded: Recorded) => void;
 const families = Object.keys(projections) as readonly Family[];
@@ -51,6 +76,12 @@ export const initialState = (): State => ({
   configs: configs.initial(),
   leadership: leadership.initial(),
   coordinators: coordinators.initial(),
+  instances: instances.initial(),
+  storage: storage.initial(),
+  clusters: clusters.initial(),
+  computeNodes: computeNodes.initial(),
+  transactions: transactions.initial(),
+  tablets: tablets.initial(),
   commands: commands.initial(),
   deadlines: deadlines.initial(),
   subjects: subjects.initial(),

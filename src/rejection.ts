@@ -36,20 +36,23 @@ export interface Rejection {
   readonly detail: string;
   /** What the caller can do now. */
   readonly remedy: string;
+  /** What a program needs to go on and should not have to read out of the words: the id of the transaction that has the label, say. */
+  readonly facts?: Readonly<Record<string, string | number>>;
 }
 
-export const rejection = (code: RejectionCode, field: string, detail: string): Rejection => ({
+export const rejection = (code: RejectionCode, field: string, detail: string, facts?: Rejection['facts']): Rejection => ({
   code,
   field,
   detail,
   remedy: rejections[code].remedy,
+  ...(facts === undefined ? {} : { facts }),
 });
 
 export type Decision<E> =
   | { readonly kind: 'accepted'; readonly events: readonly E[] }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 export const accept = <E>(...events: readonly E[]): Decision<E> => ({ kind: 'accepted', events });
-export const reject = (code: RejectionCode, field: string, detail: string): Decision<never> => ({
+export const reject = (code: RejectionCode, field: string, detail: string, facts?: Rejection['facts']): Decision<never> => ({
   kind: 'rejected',
-  rejection: rejection(code, field, detail),
+  rejection: rejection(code, field, detail, facts),
 });

@@ -34,8 +34,13 @@ export function createSealer(keys: readonly DataKey[], current: string): Sealer 
     if (key.length !== 32) throw new RangeError(`data key '${keyId}' has ${key.length} bytes, 32 are needed`);
   const sealing = byId.get(current);
   if (sealing === undefined) throw new RangeError(`the current data key '${current}' is not among those given`);
+  const fingerprintKey = Buffer.from(hkdfSync('sha256', sealing, '', 'chancery/sealed-values/fingerprint/v1', 32));
   return {
     seal: (text, subject, repeatable) => sealWith({ keyId: current, key: sealing }, text, subject, repeatable),
+    sealComparable: (text, subject, repeatable) => ({
+      ...sealWith({ keyId: current, key: sealing }, text, subject, repeatable),
+      fingerprint: createHmac('sha256', fingerprintKey).update(text, 'utf8').digest('base64'),
+    }),
     open: (sealed, subject) => openWith(byId.get(sealed.keyId), sealed, subject),
   };
 }

@@ -36,6 +36,7 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     kit: 'what every decider is made with',
     commands: 'the only list of commands',
     configRules: 'what configs.ts asks of keys and values; tested with it',
+    instanceResolution: 'which instance a cloud_unique_id belongs to; asked by every family of the Meta Service',
   },
 };
 const familiesIn = (folder: string): readonly string[] => namesIn(folder).filter((name) => frames[folder]?.[name] === undefined);

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../events/envelope.ts';
 import { catalogue } from '../../events/index.ts';
 import { stateHash } from '../../projections/kit.ts';
-import { bulkFold, foldEntry, foldVersions, initialState } from '../../projections/state.ts';
+import { bulkFold, foldEntry, foldVersions, initialState, type State } from '../../projections/state.ts';
 
 interface Expected {
   readonly position: number;
@@ -30,16 +30,25 @@ const expectedOf = (name: string): Expected => JSON.parse(readFileSync(join(fold
 describe.each(names)('%s', (name) => {
   const texts = textsOf(name);
   const expected = expectedOf(name);
+  /** Of the families that the release had; later ones are empty after its log. */
+  const hashOfThen = (state: State): string => {
+    const later = Object.keys(foldVersions()).filter((family) => !Object.hasOwn(expected.foldVersions, family));
+    return stateHash(Object.fromEntries(Object.entries(state).filter(([family]) => !later.includes(family))));
+  };
 
   test('reaches its state, folded entry by entry', () => {
     const state = texts.map(decodeEntry).reduce(foldEntry, initialState());
-    expect({ position: state.position, foldVersions: foldVersions(), stateHash: stateHash(state) }).toEqual(expected);
+    expect({ position: state.position, stateHash: hashOfThen(state) }).toEqual({
+      position: expected.position,
+      stateHash: expected.stateHash,
+    });
+    expect(foldVersions()).toMatchObject(expected.foldVersions);
   });
 
   test('reaches its state, folded in bulk', () => {
     const fold = bulkFold();
     fold.add(texts.map(decodeEntry));
-    expect(stateHash(fold.finish())).toBe(expected.stateHash);
+    expect(hashOfThen(fold.finish())).toBe(expected.stateHash);
   });
 
   test('is written today as it was then, where no event has a newer version', () => {

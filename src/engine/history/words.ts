@@ -1,11 +1,9 @@
 import type { ConfigValue } from '../../../events/configs.ts';
 import type { ChanceryEvent } from '../../../events/index.ts';
 
-type DataOf<T extends ChanceryEvent['type']> = Extract<ChanceryEvent, { readonly type: T }>['data'];
-type Words = { readonly [T in ChanceryEvent['type']]: (data: DataOf<T>) => string };
-
-/** Bounds of one line: a text that is longer ends in an ellipsis, further keys of one act are counted. */
-const wordsLimits = { text: 80, changes: 3, names: 5 } as const;
+import { clusterWords } from './clusterWords.ts';
+import { instanceWords } from './instanceWords.ts';
+import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 
 /** A family adds a line for each of its events: what happened, for somebody who knows the cluster and not this code. */
 const words: Words = {
@@ -19,6 +17,8 @@ const words: Words = {
     const rest = changes.length - told.length;
     return [...told, ...(rest > 0 ? [`${rest} more ${rest === 1 ? 'key' : 'keys'}`] : [])].join(' · ');
   },
+  ...instanceWords,
+  ...clusterWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */
@@ -41,25 +41,9 @@ function valueInWords(value: ConfigValue): string {
   }
 }
 
-function namesInWords(names: readonly string[]): string {
-  if (names.length === 0) return 'nobody';
-  const told = names.slice(0, wordsLimits.names).map(shown);
-  return names.length > told.length ? `${told.join(', ')} and ${names.length - told.length} more` : told.join(', ');
-}
-
 /** Blank ends would not be seen, and a text may say what is said of a key without one. */
 const quotedWhereUnclear = (text: string): string =>
   text.trim() !== text || text === '' || /^(unset|no value|sealed \(.*\))$/.test(text) ? `'${shown(text)}'` : shown(text);
-
-/** A text from outside, made fit for one line: cut, and without characters that steer a terminal or hide what is there. */
-function shown(text: string): string {
-  const characters = Array.from(text);
-  const cut = characters.length > wordsLimits.text ? `${characters.slice(0, wordsLimits.text - 1).join('')}…` : text;
-  return cut.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}}`,
-  );
-}
 
 const units = [
   ['d', 86_400_000],

@@ -20,6 +20,7 @@ const replyJson: z.ZodType<Reply> = z.discriminatedUnion('kind', [
       field: z.string(),
       detail: z.string(),
       remedy: z.string(),
+      facts: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
     }),
   }),
   z.strictObject({ kind: z.literal('unknown'), commandId: z.string(), detail: z.string() }),

@@ -69,7 +69,7 @@ const statusOfCode: Readonly<Partial<Record<RejectionCode, number>>> = { BUSY: 4
 /** Seconds until it may be worth asking again; 1 for what is not listed. */
 const retryAfterOf: Readonly<Partial<Record<RejectionCode, number>>> = { DRAINING: 5, NODE_FAULT: 30 };
 
-export function problemOfRejection({ code, field, detail, remedy }: Rejection): Problem {
+export function problemOfRejection({ code, field, detail, remedy, facts }: Rejection): Problem {
   const { kind } = rejections[code];
   return {
     status: statusOfCode[code] ?? statusOfKind[kind],
@@ -77,6 +77,7 @@ export function problemOfRejection({ code, field, detail, remedy }: Rejection): 
     field,
     detail,
     remedy,
+    ...(facts === undefined ? {} : { more: { facts } }),
     ...(kind === 'unavailable' ? { headers: retryAfter(retryAfterOf[code] ?? 1) } : {}),
   };
 }

@@ -1,0 +1,74 @@
+import type { RejectionCode } from '../../rejection.ts';
+
+/** The service's internal codes and their numbers (`MetaServiceCode`), as far as Chancery answers with them. */
+export const internalCodes = {
+  OK: 0,
+  INVALID_ARGUMENT: 1001,
+  KV_TXN_GET_ERR: 1003,
+  KV_TXN_COMMIT_ERR: 1004,
+  KV_TXN_CONFLICT: 1005,
+  PROTOBUF_PARSE_ERR: 1006,
+  KV_TXN_STORE_GET_RETRYABLE: 1008,
+  KV_TXN_STORE_COMMIT_RETRYABLE: 1009,
+  TXN_DUPLICATED_REQ: 2002,
+  TXN_LABEL_ALREADY_USED: 2003,
+  TXN_INVALID_STATUS: 2004,
+  TXN_LABEL_NOT_FOUND: 2005,
+  TXN_ID_NOT_FOUND: 2006,
+  TXN_ALREADY_ABORTED: 2007,
+  TXN_ALREADY_VISIBLE: 2008,
+  TXN_ALREADY_PRECOMMITED: 2009,
+  TABLET_NOT_FOUND: 2011,
+  STALE_TABLET_CACHE: 2012,
+  CLUSTER_NOT_FOUND: 3001,
+  ALREADY_EXISTED: 3002,
+  CLUSTER_ENDPOINT_MISSING: 3003,
+  STORAGE_VAULT_NOT_FOUND: 3004,
+  STAGE_NOT_FOUND: 4001,
+  STATE_ALREADY_EXISTED_FOR_USER: 4003,
+  JOB_EXPIRED: 5000,
+  JOB_TABLET_BUSY: 5001,
+  UNDEFINED_ERR: 1_000_000,
+} as const;
+export type InternalCode = keyof typeof internalCodes;
+
+/** What an answer says of itself; every reply of the plain RPC form begins with it. */
+export interface Status {
+  readonly code: InternalCode;
+  readonly msg: string;
+}
+export const ok: Status = { code: 'OK', msg: '' };
+export const failed = (code: InternalCode, msg: string): Status => ({ code, msg });
+
+/** The envelope's word and HTTP status for an internal code. */
+export function envelopeOf(code: InternalCode): { readonly word: string; readonly http: number } {
+  switch (code) {
+    case 'OK':
+      return { word: 'OK', http: 200 };
+    case 'INVALID_ARGUMENT':
+    case 'PROTOBUF_PARSE_ERR':
+      return { word: 'INVALID_ARGUMENT', http: 400 };
+    case 'CLUSTER_NOT_FOUND':
+    case 'TABLET_NOT_FOUND':
+      return { word: 'NOT_FOUND', http: 404 };
+    case 'ALREADY_EXISTED':
+      return { word: 'ALREADY_EXISTED', http: 409 };
+    default:
+      return { word: 'INTERNAL_ERROR', http: 500 };
+  }
+}
+
+/**
+ * Rejections by the internal code that says the same; INVALID_ARGUMENT for those that are not listed. A method that is known to
+ * answer otherwise says so in its own table (`Overrides`).
+ */
+const codeOfRejection: Readonly<Partial<Record<RejectionCode, InternalCode>>> = {
+  NO_LEADER: 'KV_TXN_STORE_COMMIT_RETRYABLE',
+  BUSY: 'KV_TXN_STORE_COMMIT_RETRYABLE',
+  DRAINING: 'KV_TXN_STORE_COMMIT_RETRYABLE',
+  NOT_CAUGHT_UP: 'KV_TXN_STORE_GET_RETRYABLE',
+  NODE_FAULT: 'UNDEFINED_ERR',
+};
+export type Overrides = Readonly<Partial<Record<RejectionCode, InternalCode>>>;
+export const internalCodeOf = (code: RejectionCode, overrides: Overrides = {}): InternalCode =>
+  overrides[code] ?? codeOfRejection[code] ?? 'INVALID_ARGUMENT';
