@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { sealedText } from '../../events/kit.ts';
+import { comparableSecret, isSameSecret, redacted, sealedText } from '../../events/kit.ts';
 import { createSealer, keyFromSecret } from '../../src/secrets/aes.ts';
 
 const secret = 'correct horse battery staple';
@@ -38,6 +38,17 @@ test('any text comes back, and has the form that events want', () => {
       },
     ),
   );
+});
+
+test('comparable secrets say whether the text is the same, under one key and whatever they are for', () => {
+  const ak = sealer.sealComparable(secret, subject);
+  expect(comparableSecret.parse(ak)).toEqual(ak);
+  expect(sealer.open(ak, subject)).toBe(secret);
+  expect(isSameSecret(ak, sealer.sealComparable(secret, 'another/subject'))).toBe(true);
+  expect(isSameSecret(ak, sealer.sealComparable(`${secret} `, subject))).toBe(false);
+  expect(isSameSecret(ak, createSealer([k2], 'k2').sealComparable(secret, subject))).toBe(false);
+  expect(createSealer([{ ...k2, keyId: 'k1' }], 'k1').sealComparable(secret, subject).fingerprint).not.toBe(ak.fingerprint);
+  expect(redacted({ ak })).toEqual({ ak: 'sealed' });
 });
 
 test('the same text sealed twice differs, unless it is repeatable', () => {
