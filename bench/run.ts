@@ -1,10 +1,11 @@
 /**
  * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
- * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, metaservice.
  */
 import { startZooKeeper } from '../test/support/zookeeper.ts';
 import { appendFigures, followerLagFigure } from './appends.ts';
 import type { Figure } from './figures.ts';
+import { metaServiceFigures } from './metaservice.ts';
 import { foldRateFigure, replayFigure } from './replay.ts';
 
 const wanted = process.argv.slice(2);
@@ -16,11 +17,12 @@ function print({ what, ratio, floor, isMet, behind }: Figure): void {
 
 if (isWanted('replay')) print(replayFigure(1_000_000));
 if (isWanted('fold')) print(foldRateFigure());
-if (isWanted('appends') || isWanted('lag')) {
+if (isWanted('appends') || isWanted('lag') || isWanted('metaservice')) {
   const zookeeper = await startZooKeeper(1);
   try {
     if (isWanted('appends')) for (const figure of await appendFigures(zookeeper.connect)) print(figure);
     if (isWanted('lag')) print(await followerLagFigure(zookeeper.connect));
+    if (isWanted('metaservice')) for (const figure of await metaServiceFigures(zookeeper.connect)) print(figure);
   } finally {
     await zookeeper.stop();
   }
