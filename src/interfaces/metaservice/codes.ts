@@ -28,6 +28,7 @@ export const internalCodes = {
   STATE_ALREADY_EXISTED_FOR_USER: 4003,
   JOB_EXPIRED: 5000,
   JOB_TABLET_BUSY: 5001,
+  MAX_QPS_LIMIT: 6001,
   UNDEFINED_ERR: 1_000_000,
 } as const;
 export type InternalCode = keyof typeof internalCodes;

@@ -14,6 +14,7 @@ export type Submitted =
 /** What a handler is given beside its request. */
 export interface Context {
   readonly node: Node;
+  /** Seals under this request's idempotency key: the same request, sent again, makes the same command. */
   readonly sealer: Sealer;
   /** The tables as this request sees them. */
   readonly state: State;
@@ -21,6 +22,8 @@ export interface Context {
   readonly now: number;
   /** What the injection point of that name makes of its arguments, while it is set and points are enabled. */
   readonly injected: (point: string) => readonly unknown[] | undefined;
+  /** A new id, 32 hex digits, for what a command must name; the same ids in the same order when the request is sent again with its key. */
+  newId(): string;
   /** Checks a command, has it decided and waits until this node has folded it. Never rejects. */
   submit(command: Command, overrides?: Overrides): Promise<Submitted>;
 }
@@ -43,6 +46,8 @@ export type Answer =
       readonly status: Status;
       /** The third member, whatever the status is. */
       readonly result?: { readonly type: MessageType; readonly value: object };
+      /** The third member of routes whose result is no message: plain JSON data. */
+      readonly json?: unknown;
     }
   /** One newline is added to the text. */
   | { readonly kind: 'text'; readonly http: number; readonly text: string };

@@ -36,6 +36,11 @@ export class Readiness {
     this.#isClosed = true;
   }
 
+  /** Whether this node's tables are as new as the log was when the node came up; from then on they only get newer. */
+  get hasCaughtUp(): boolean {
+    return this.#headAtStart !== undefined && this.#node.state.position >= this.#headAtStart;
+  }
+
   /** What is still missing, in words; empty when the node serves. */
   missing(): readonly string[] {
     const { fault, leaderId, position, role, staleForMs } = this.#node.status();

@@ -1,0 +1,30 @@
+/** Every RPC and every admin route there is. A family adds its two lines here and nowhere else. */
+import { failed } from './codes.ts';
+import { configRoutes } from './configs.ts';
+import { type InjectionPoints, injectionRoutes } from './injectionPoints.ts';
+import { keyRoutes } from './keyTools.ts';
+import { keyValues } from './keyValues.ts';
+import { type AdminRoutes, envelope, type Methods } from './method.ts';
+import { type RateLimits, rateLimitRoutes } from './rateLimits.ts';
+
+export const allMethods: Methods = {};
+
+export interface RouteParts {
+  readonly injectionPoints: InjectionPoints;
+  readonly rateLimits: RateLimits;
+  readonly token: string;
+  readonly port: number;
+}
+
+/** The snapshot family of the newest upstream is not among them: its routes are unknown here. */
+export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RouteParts): AdminRoutes => ({
+  ...keyRoutes(keyValues),
+  ...injectionRoutes(injectionPoints),
+  ...rateLimitRoutes(rateLimits),
+  ...configRoutes({ http_token: token, brpc_listen_port: String(port) }),
+  show_meta_ranges: {
+    kind: 'query',
+    // What upstream answers when its records are not in its own store.
+    call: () => Promise.resolve(envelope(failed('INVALID_ARGUMENT', 'this method only support fdb txn kv'))),
+  },
+});

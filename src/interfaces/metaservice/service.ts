@@ -1,0 +1,180 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { State } from '../../../projections/state.ts';
+import { resolveInstance } from '../../deciders/instanceResolution.ts';
+import type { HeartbeatBoard } from '../../engine/heartbeats.ts';
+import type { Node } from '../../engine/node.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../ports/logger.ts';
+import { rejection } from '../../rejection.ts';
+import type { Sealer } from '../../secrets/port.ts';
+import { ClusterInfo } from './clusterInfo.ts';
+import { failed, type Status } from './codes.ts';
+import { type ContextParts, RequestContext, readOptionsOf, statusOf } from './context.ts';
+import { type Payload, payloadOf, rpcPayload, rpcRefusal } from './envelope.ts';
+import { InjectionPoints } from './injectionPoints.ts';
+import { parseLenient } from './lenientJson.ts';
+import { type AdminRoute, type AdminRoutes, envelope, type Method, type Reply } from './method.ts';
+import { RateLimits } from './rateLimits.ts';
+import { allMethods, allRoutes } from './routes.ts';
+import { parseStrict } from './strictJson.ts';
+import { queryOf, type Target, targetOf } from './target.ts';
+
+export interface MetaServiceParts {
+  readonly node: Node;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
+  readonly token: string;
+  /** Of the users `root` and `admin` at cloud_cluster_status. */
+  readonly adminPassword: string;
+  /** What `brpc_listen_port` is shown as. */
+  readonly port: number;
+  /** Whether the tables are as new as the log was when the node came up. */
+  readonly hasCaughtUp: () => boolean;
+}
+
+/** A request without its connection. */
+export interface Incoming {
+  /** Path and query as they stand in the request line. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  /** Reads the body; asked at most once, and only when token and route are right. */
+  body(): Promise<Buffer>;
+}
+export interface Outgoing extends Payload {
+  /** Of the newest event that the answer knows of. */
+  readonly position?: number;
+}
+
+/** A body that cannot be taken: too large, or too many at once. The connection is good for nothing more. */
+export class BodyRefused extends Error {
+  readonly status: Status;
+  constructor(status: Status) {
+    super(status.msg);
+    this.name = 'BodyRefused';
+    this.status = status;
+  }
+}
+
+/** The Meta Service behind its HTTP server: from a request to an answer. */
+export class MetaService {
+  readonly injectionPoints = new InjectionPoints();
+  readonly rateLimits: RateLimits;
+  readonly #parts: MetaServiceParts;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #names: ReadonlyMap<Method, string>;
+  readonly #routes: ReadonlyMap<string, AdminRoute>;
+  readonly #clusterInfo: ClusterInfo;
+  readonly #tokenDigest: Buffer;
+  readonly #contextParts: ContextParts;
+
+  constructor(parts: MetaServiceParts) {
+    this.#parts = parts;
+    this.#methods = new Map(Object.entries(allMethods));
+    this.#names = new Map([...this.#methods].map(([name, method]) => [method, name]));
+    this.rateLimits = new RateLimits([...this.#methods.keys()], () => parts.clock.now());
+    const routes: AdminRoutes = allRoutes({ ...parts, injectionPoints: this.injectionPoints, rateLimits: this.rateLimits });
+    this.#routes = new Map(Object.entries(routes));
+    this.#clusterInfo = new ClusterInfo(parts);
+    this.#tokenDigest = digest(parts.token);
+    const { clock, node, sealer } = parts;
+    this.#contextParts = { node, sealer, clock, injected: (point: string) => this.injectionPoints.argsOf(point) };
+  }
+
+  /** Answers a request. Never rejects. */
+  async answer(incoming: Incoming): Promise<Outgoing> {
+    const target = targetOf(incoming.url);
+    try {
+      switch (target.kind) {
+        case 'admin':
+          return await this.#admin(target, incoming);
+        case 'method':
+          return await this.#rpc(target, incoming);
+        case 'clusterInfo':
+          return await this.#clusterInfo.answer(queryOf(incoming.url), incoming.headers['authorization']);
+        default:
+          return rpcRefusal('unknownMethod', target.path);
+      }
+    } catch (error) {
+      return this.#failed(target, error);
+    }
+  }
+
+  #failed(target: Target, error: unknown): Outgoing {
+    const status =
+      error instanceof BodyRefused ? error.status : failed('UNDEFINED_ERR', 'something went wrong inside this node; its log says more');
+    const { logger } = this.#parts;
+    if (!(error instanceof BodyRefused))
+      logger.error(
+        { err: error, target: 'path' in target ? target.path.slice(0, 200) : target.kind },
+        'a request failed in a way that nobody foresaw',
+      );
+    if (target.kind !== 'method') return payloadOf(envelope(status));
+    return error instanceof BodyRefused ? rpcRefusal('badBody', status.msg) : { http: 200, text: JSON.stringify({ status }) };
+  }
+
+  async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
+    const query = queryOf(url);
+    const given = query.get('token') ?? '';
+    if (!timingSafeEqual(digest(given), this.#tokenDigest))
+      return { http: 403, text: `incorrect token, token=${given === '' ? '(not given)' : given.slice(0, 1024)}\n` };
+    const route = name === undefined ? undefined : this.#routes.get(name);
+    if (route === undefined) return { http: 404, text: 'http path not found or not allowed\n' };
+    const bytes = await body();
+    if (route.kind === 'query') {
+      const context = await this.#context(query, headers);
+      if ('code' in context) return payloadOf(envelope(context));
+      const answer = await route.call(query, context, bytes);
+      return { ...payloadOf(answer), position: context.position };
+    }
+    const parsed = parseLenient(route.method.request, bytes, path);
+    if (parsed.kind === 'error') return payloadOf(envelope(failed('PROTOBUF_PARSE_ERR', parsed.text)));
+    const request = route.sets === undefined ? parsed.value : { ...parsed.value, ...route.sets };
+    const context = await this.#context(query, headers);
+    if ('code' in context) return payloadOf(envelope(context));
+    const reply = await this.#call(route.method, request, context);
+    const answer = route.answer === undefined ? envelope(reply.status) : route.answer(reply, request);
+    return { ...payloadOf(answer), position: context.position };
+  }
+
+  async #rpc({ name, path }: Extract<Target, { kind: 'method' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
+    const method = this.#methods.get(name);
+    if (method === undefined) return rpcRefusal('unknownMethod', path);
+    const parsed = parseStrict(method.request, await body());
+    if (parsed.kind === 'error') return rpcRefusal('badBody', parsed.text);
+    const context = await this.#context(queryOf(url), headers);
+    if ('code' in context) return rpcPayload(method.reply, { status: context });
+    const reply = await this.#call(method, parsed.value, context);
+    return { ...rpcPayload(method.reply, reply), position: context.position };
+  }
+
+  /** What a request sees, as its query asks for it; local tables when it says nothing. @returns or why it cannot be had */
+  async #context(query: URLSearchParams, headers: Incoming['headers']): Promise<RequestContext | Status> {
+    const { hasCaughtUp, node } = this.#parts;
+    const key = headers['idempotency-key'];
+    const options = readOptionsOf(query);
+    if ('code' in options) return options;
+    if (!hasCaughtUp()) return statusOf(rejection('NOT_CAUGHT_UP', '', 'this node has just come up and still folds the log'));
+    const context = (state: State): RequestContext =>
+      new RequestContext(this.#contextParts, state, typeof key === 'string' ? key : undefined);
+    if (options.atLeast === undefined && options.linearizable === undefined && node.role !== 'fault') return context(node.state);
+    const reading = await node.read(options);
+    return reading.kind === 'rejected' ? statusOf(reading.rejection) : context(reading.state);
+  }
+
+  async #call(method: Method, request: object, context: RequestContext): Promise<Reply> {
+    const isFree =
+      !this.rateLimits.areActive || this.rateLimits.take(this.#names.get(method) ?? '', instanceAsking(request, context.state));
+    return isFree ? await method.call(request, context) : { status: failed('MAX_QPS_LIMIT', 'reach max qps limit') };
+  }
+}
+
+/** Whose request it is; empty when it does not say. */
+function instanceAsking(request: { readonly instanceId?: unknown; readonly cloudUniqueId?: unknown }, state: State): string {
+  const { cloudUniqueId, instanceId } = request;
+  if (typeof instanceId === 'string' && instanceId !== '') return instanceId;
+  return typeof cloudUniqueId === 'string' ? (resolveInstance(state, cloudUniqueId) ?? '') : '';
+}
+
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,0 +1,117 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { identifier } from '../../../events/kit.ts';
+import { resolveInstance } from '../../deciders/instanceResolution.ts';
+import { type Heartbeat, type HeartbeatBoard, type Heartbeats, heartbeatLimits } from '../../engine/heartbeats.ts';
+import type { Node } from '../../engine/node.ts';
+import type { Logger } from '../../ports/logger.ts';
+import { type Rejection, rejection, rejections } from '../../rejection.ts';
+import { refusals } from './answers.ts';
+import { malformed, problemOfRejection, Refused } from './problems.ts';
+
+export const heartbeatsPath = '/v1/compute-nodes/heartbeats';
+/** Marks what another node passed on: it is kept here or refused, never passed on again. */
+const passedOnHeader = 'chancery-passed-on';
+const leaderMs = 2_000;
+
+const port = z.number().int().min(-1).max(65_535);
+const count = z.number().int().min(0);
+const heartbeatJson = z.strictObject({
+  instanceId: identifier.min(1).describe('The instance it belongs to.'),
+  host: identifier.min(1).describe('Its host, or its ip when it was added without a host.'),
+  heartbeatPort: port,
+  bePort: port,
+  httpPort: port,
+  brpcPort: port,
+  currentFragmentNum: count.describe('Query fragments it runs.'),
+  lastFragmentUpdateTime: count.describe('Epoch milliseconds.'),
+});
+const body = heartbeatJson.extend({
+  instanceId: identifier.optional().describe('The instance it belongs to; or give cloudUniqueId.'),
+  cloudUniqueId: identifier.optional().describe('Finds the instance when instanceId is not given.'),
+});
+const kept = z
+  .strictObject({ instanceId: z.string(), nextWithinMs: z.number().int().describe('Report again within this time.') })
+  .describe('The report is known.');
+const listJson = z
+  .strictObject({ heartbeats: z.array(heartbeatJson).max(heartbeatLimits.backends) })
+  .describe('What backends reported and did not let grow old.');
+const tags = ['compute nodes'];
+
+/**
+ * POST /v1/compute-nodes/heartbeats: what a backend reports of itself, for cloud_cluster_status of the Meta Service. Any node takes it;
+ * the leader keeps it, in memory alone. GET lists what is known.
+ */
+export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: Heartbeats; board: HeartbeatBoard }> = async (
+  http,
+  { board, heartbeats, node },
+) => {
+  // Another node's question is answered from here alone: two nodes that each take the other for the leader must not go on for ever.
+  const boardFor = (headers: Readonly<Record<string, unknown>>): HeartbeatBoard =>
+    headers[passedOnHeader] === undefined ? board : own(node, heartbeats);
+  http.post(
+    heartbeatsPath,
+    { schema: { summary: 'A backend reports of itself', tags, body, response: { 200: kept, ...refusals } } },
+    async (request, reply) => {
+      const { cloudUniqueId, instanceId: given, ...report } = request.body;
+      const instanceId = given ?? resolveInstance(node.state, cloudUniqueId ?? '');
+      if (instanceId === undefined || instanceId === '')
+        throw new Refused(malformed(given === undefined ? 'cloudUniqueId' : 'instanceId', 'it names no instance'));
+      const refused = await boardFor(request.headers).record({ ...report, instanceId });
+      if (refused !== undefined) throw new Refused(problemOfRejection(refused));
+      return reply.send({ instanceId, nextWithinMs: heartbeatLimits.periodMs });
+    },
+  );
+  http.get(
+    heartbeatsPath,
+    { schema: { summary: 'What backends reported', tags, response: { 200: listJson, ...refusals } } },
+    async (request, reply) => reply.send({ heartbeats: [...(await boardFor(request.headers).list())] }),
+  );
+};
+
+/** The reports kept here, for as long as this node leads. */
+const own = (node: Pick<Node, 'role'>, heartbeats: Heartbeats): HeartbeatBoard => ({
+  record: (heartbeat) => Promise.resolve(node.role === 'leader' ? heartbeats.record(heartbeat) : nobodyLeads),
+  list: () => Promise.resolve(node.role === 'leader' ? heartbeats.list() : []),
+});
+const nobodyLeads: Rejection = rejection('NO_LEADER', '', 'no node keeps heartbeats at the moment');
+
+/** Keeps reports while this node leads, else hands them to the leader and asks it, over its operator API. */
+export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger: Logger): HeartbeatBoard {
+  const here = own(node, heartbeats);
+  return {
+    record: async (heartbeat) => {
+      if (node.role === 'leader') return await here.record(heartbeat);
+      const answer = await askLeader(node, logger, heartbeat);
+      if (answer === undefined) return nobodyLeads;
+      if (answer.ok) return undefined;
+      const { code, detail } = (await answer.json()) as { readonly code?: string; readonly detail?: string };
+      const known = code !== undefined && Object.hasOwn(rejections, code) ? (code as Rejection['code']) : 'NO_LEADER';
+      return rejection(known, '', detail ?? `the leader refused it with HTTP ${answer.status}`);
+    },
+    list: async () => {
+      if (node.role === 'leader') return await here.list();
+      const answer = await askLeader(node, logger);
+      const listed = answer?.ok === true ? listJson.safeParse(await answer.json()) : undefined;
+      return listed?.success === true ? listed.data.heartbeats : [];
+    },
+  };
+}
+
+/** @returns undefined when there is no leader, or none that answers */
+async function askLeader(node: Node, logger: Logger, heartbeat?: Heartbeat): Promise<Response | undefined> {
+  const { leaderId, members } = node.status();
+  const leader = members.find(({ nodeId }) => nodeId === leaderId);
+  if (leader === undefined) return undefined;
+  try {
+    const url = new URL(heartbeatsPath, leader.operatorUrl);
+    const headers = { [passedOnHeader]: '1', 'content-type': 'application/json' };
+    const signal = AbortSignal.timeout(leaderMs);
+    return await (heartbeat === undefined
+      ? fetch(url, { headers, signal })
+      : fetch(url, { method: 'POST', headers, body: JSON.stringify(heartbeat), signal }));
+  } catch (error) {
+    logger.debug({ err: error, leader: leader.nodeId }, 'the leader was not reached with a heartbeat');
+    return undefined;
+  }
+}
