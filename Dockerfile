@@ -6,10 +6,10 @@
 FROM node:24-bookworm-slim AS base
 WORKDIR /app
 # Inside a container only the published ports are reachable, and only from outside of it: hence all addresses.
-ENV NODE_ENV=production PATH=/app/bin:$PATH CHANCERY_LOG=file:/data CHANCERY_OPERATOR=0.0.0.0:8480
+ENV NODE_ENV=production PATH=/app/bin:$PATH CHANCERY_LOG=file:/data CHANCERY_OPERATOR=0.0.0.0:8480 CHANCERY_META_SERVICE=0.0.0.0:5000
 RUN mkdir /data && chown node:node /data
 VOLUME /data
-EXPOSE 8480
+EXPOSE 8480 5000
 USER node
 ENTRYPOINT ["node", "--enable-source-maps", "/app/dist/src/main.js"]
 CMD ["serve"]

@@ -30,7 +30,8 @@ export interface ClusterOptions {
 }
 
 const port = z.number().int().min(1).max(65535);
-const node = z.object({ nodeId: z.string(), port });
+/** `metaServicePort` is missing in plans of older releases: there it stays off. */
+const node = z.object({ nodeId: z.string(), port, metaServicePort: port.optional() });
 const member = z.object({ id: z.number().int(), clientPort: port, quorumPort: port, electionPort: port });
 /** What is kept in the directory from one start to the next, so that addresses stay. */
 const planShape = z.object({ members: z.array(member).min(1), nodes: z.array(node).min(1), secret: z.string() });
@@ -100,10 +101,11 @@ async function planOf(directory: string, { nodes, port: first, zookeepers }: Clu
       'Give another directory with --dir, or remove this one.',
     );
   if (kept !== undefined && isSame) return kept.data;
-  const ports = first === undefined ? await freePorts(nodes) : Array.from({ length: nodes }, (_, i) => first + i);
+  const free = await freePorts(2 * nodes);
+  const ports = Array.from({ length: nodes }, (_, i) => (first === undefined ? (free[i] ?? 0) : first + i));
   const plan: Plan = {
     members: kept?.data.members ?? (await planMembers(zookeepers)),
-    nodes: ports.map((each, i) => ({ nodeId: `n${i + 1}`, port: each })),
+    nodes: ports.map((each, i) => ({ nodeId: `n${i + 1}`, port: each, metaServicePort: free[nodes + i] })),
     secret: kept?.data.secret ?? randomBytes(24).toString('base64url'),
   };
   writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`, { mode: 0o600 });
@@ -115,6 +117,8 @@ const zooKeepersOf = (directory: string, members: readonly MemberPlan[]): Server
   members,
 });
 const urlOf = (each: Plan['nodes'][number]): string => `http://127.0.0.1:${each.port}`;
+const metaServiceOf = ({ metaServicePort }: Plan['nodes'][number]): string | undefined =>
+  metaServicePort === undefined ? undefined : `127.0.0.1:${metaServicePort}`;
 const urlsOf = ({ nodes }: Plan): string => nodes.map(urlOf).join(',');
 
 async function startZooKeepers(
@@ -142,10 +146,12 @@ function startNode(directory: string, nodeId: string, plan: Plan): ChildProcess 
   const folder = join(directory, nodeId);
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'chancery.yaml');
+  const own = plan.nodes.find((each) => each.nodeId === nodeId);
   const settings = {
     'node-id': nodeId,
     log: `zookeeper://${connectString(plan.members)}/chancery`,
-    operator: `127.0.0.1:${plan.nodes.find((each) => each.nodeId === nodeId)?.port}`,
+    operator: `127.0.0.1:${own?.port}`,
+    'meta-service': (own === undefined ? undefined : metaServiceOf(own)) ?? 'off',
     'cluster-secret': plan.secret,
   };
   if (!existsSync(config) || readFileSync(config, 'utf8').startsWith(ownHeading))
@@ -219,13 +225,27 @@ async function sayWhatRuns(
       address: `127.0.0.1:${clientPort}`,
       pid: pidOf(`zookeeper ${id}`),
     }));
-    const running = plan.nodes.map((each) => ({ nodeId: each.nodeId, url: urlOf(each), pid: pidOf(each.nodeId) }));
+    const running = plan.nodes.map((each) => ({
+      nodeId: each.nodeId,
+      url: urlOf(each),
+      metaService: metaServiceOf(each),
+      pid: pidOf(each.nodeId),
+    }));
     terminal.out.write(`${JSON.stringify({ dir: resolve(dir), leaderId, nodes: running, zookeepers })}\n`);
     return;
   }
   const dim = (text: string): string => styled(terminal.out, terminal.env, 'dim', text);
+  const metaServices = new Map(
+    plan.nodes.map((each) => [each.nodeId, each.metaServicePort === undefined ? '' : `Meta Service ${metaServiceOf(each)}`]),
+  );
   const rows = [
-    ...nodes.map(({ nodeId, operatorUrl, role }) => [nodeId, role, operatorUrl, `process ${pidOf(nodeId)}`]),
+    ...nodes.map(({ nodeId, operatorUrl, role }) => [
+      nodeId,
+      role,
+      operatorUrl,
+      `process ${pidOf(nodeId)}`,
+      metaServices.get(nodeId) ?? '',
+    ]),
     ...plan.members.map(({ clientPort, id }) => [`zookeeper ${id}`, '', `127.0.0.1:${clientPort}`, `process ${pidOf(`zookeeper ${id}`)}`]),
   ];
   const follower = nodes.find(({ role }) => role === 'follower')?.operatorUrl ?? urlsOf(plan);

@@ -2,9 +2,12 @@ import { type Configs, configOf, effectiveConfig } from '../../projections/confi
 import { sealStaticConfigs } from '../engine/configCommand.ts';
 import { watchConfig } from '../engine/configWatch.ts';
 import { type Peers, PeerUnreachable } from '../engine/forwarding.ts';
+import { Heartbeats } from '../engine/heartbeats.ts';
 import { createHistory } from '../engine/history/historyClient.ts';
 import type { History } from '../engine/history/port.ts';
 import { Node, type NodeParts } from '../engine/node.ts';
+import { createMetaService, type MetaServiceServer } from '../interfaces/metaservice/server.ts';
+import { createHeartbeatBoard } from '../interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorServer } from '../interfaces/operator/http.ts';
 import { createPeers } from '../interfaces/operator/peers.ts';
 import { LogRefused, LogUnavailable } from '../log/port.ts';
@@ -15,8 +18,8 @@ import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import type { Implementations, LeveledLogger, OpenedLog } from './implementations.ts';
 import { grouped, renderSpan } from './moments.ts';
 import { release } from './release.ts';
-import { defaultOperatorUrl } from './settingNames.ts';
-import { type Address, type LogLevel, loadSettings, logLevels, type Settings, textOf } from './settings.ts';
+import { defaultMetaServiceToken, defaultOperatorUrl } from './settingNames.ts';
+import { type Address, type LogLevel, loadSettings, logLevels, type MetaServiceSettings, type Settings, textOf } from './settings.ts';
 import { styled, type Terminal } from './terminal.ts';
 
 /** Stopping takes no longer than this, whatever is under way. */
@@ -40,11 +43,9 @@ export async function serve(
   const logger = await parts.createLogger(settings.logLevel);
   endOnFault(logger);
   const stop = stopSignal(logger);
-  for (const [name, flag, address] of [
-    ['the Meta Service', 'meta-service', settings.metaService],
-    ['Fluss RPC', 'fluss', settings.fluss],
-  ] as const)
-    if (address !== undefined) logger.warn({ address: textOf(address) }, `this release does not serve ${name} yet: --${flag} is ignored`);
+  if (settings.fluss !== undefined)
+    logger.warn({ address: textOf(settings.fluss) }, 'this release does not serve Fluss RPC yet: --fluss is ignored');
+  warnOfDefaultToken(settings, logger);
   const running = await start(settings, parts, logger, stop);
   if (running !== undefined) {
     await untilServing(running, settings, logger, stop);
@@ -60,6 +61,8 @@ interface Running {
   readonly log: OpenedLog['log'];
   readonly history: History;
   readonly server: OperatorServer;
+  /** Absent when it is off. */
+  readonly metaService?: MetaServiceServer;
   readonly closePeers: () => void;
 }
 
@@ -73,11 +76,13 @@ async function start(settings: Settings, parts: Implementations, logger: Leveled
     const sealer = await parts.openSealer(settings.secretKey ?? { clusterSecret: settings.clusterSecret ?? '' }, logger);
     const running = assemble(settings, opened, sealer, logger);
     try {
-      await listen(running.server, settings.operator);
+      await listen(running.server, 'operator', settings.operator);
+      if (running.metaService !== undefined && settings.metaService !== undefined)
+        await listen(running.metaService, 'meta-service', settings.metaService.address);
       await join(running.node, settings, logger);
       return running;
     } catch (error) {
-      await Promise.all([running.server.close(0), running.history.close()]);
+      await Promise.all([running.server.close(0), running.metaService?.close(0), running.history.close()]);
       running.closePeers();
       throw error;
     }
@@ -104,8 +109,15 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Se
     memoryMb: historyMemoryMb,
   });
   const secret = clusterSecret === undefined ? {} : { clusterSecret };
-  const server = createOperatorServer({ node, log, history, sealer, clock: systemClock, logger, release, ...secret });
-  return { node, log, history, server, closePeers: () => peers.close() };
+  const heartbeats = new Heartbeats(systemClock);
+  const board = createHeartbeatBoard(node, heartbeats, logger);
+  const shared = { node, log, sealer, clock: systemClock, logger };
+  const server = createOperatorServer({ ...shared, history, release, heartbeats, board, ...secret });
+  const closePeers = (): void => peers.close();
+  if (settings.metaService === undefined) return { node, log, history, server, closePeers };
+  const { address, adminPassword, token } = settings.metaService;
+  const metaService = createMetaService({ ...shared, heartbeats: board, token, adminPassword, port: address.port });
+  return { node, log, history, server, metaService, closePeers };
 }
 
 /** The level that somebody set, in the log or in the leader's file. */
@@ -171,7 +183,22 @@ function staticConfigsOf({ clusterConfigs }: Settings, sealer: Sealer): NodePart
   throw new CommandFailure(exitStatus.usage, `cannot start: ${clusterConfigs.get(field)?.where ?? 'cluster-configs'}: ${detail}`, remedy);
 }
 
-async function listen(server: OperatorServer, address: Address): Promise<void> {
+const isLoopback = ({ host }: Address): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
+
+/** Everybody knows the token that upstream ships with. */
+function warnOfDefaultToken({ metaService }: Settings, logger: LeveledLogger): void {
+  if (metaService === undefined || metaService.token !== defaultMetaServiceToken || isLoopback(metaService.address)) return;
+  logger.warn(
+    { address: textOf(metaService.address) },
+    'the Meta Service has the token that everybody knows, and others can reach it: set CHANCERY_META_SERVICE_TOKEN',
+  );
+}
+
+async function listen(
+  server: Pick<OperatorServer | MetaServiceServer, 'listen'>,
+  flag: 'operator' | 'meta-service',
+  address: Address,
+): Promise<void> {
   try {
     await server.listen(address);
   } catch (error) {
@@ -183,9 +210,10 @@ async function listen(server: OperatorServer, address: Address): Promise<void> {
     }[code ?? ''];
     if (why === undefined) throw error;
     const next = { ...address, port: address.port === 65535 ? 8480 : address.port + 1 };
+    const orOff = flag === 'meta-service' ? ', or none: --meta-service off' : '';
     throw refusal(
-      `cannot start: --operator ${textOf(address)}: ${why}`,
-      `Stop the other process, or give another address: --operator ${textOf(next)}`,
+      `cannot start: --${flag} ${textOf(address)}: ${why}`,
+      `Stop the other process, or give another address: --${flag} ${textOf(next)}${orOff}`,
     );
   }
 }
@@ -232,7 +260,7 @@ export function banner(
   settings: Settings,
   { env, out }: Pick<Terminal, 'env' | 'out'>,
 ): string {
-  const { advertise, log, nodeId, operator } = settings;
+  const { advertise, log, metaService, nodeId, operator } = settings;
   const { fault, leaderId } = node.status();
   const role =
     node.role === 'leader'
@@ -246,10 +274,17 @@ export function banner(
   return [
     `${styled(out, env, 'bold', `Chancery ${release}`)} · node ${nodeId} · ${role} · ${kind}`,
     `operator API + SQL   ${reached}`,
+    ...(metaService === undefined ? [] : [metaServiceLine(metaService)]),
     `next: ${next}`,
   ]
     .map((line) => `  ${line}\n`)
     .join('');
+}
+
+/** A token of one's own is never shown. */
+function metaServiceLine({ address, token }: MetaServiceSettings): string {
+  const isDefault = token === defaultMetaServiceToken;
+  return `Meta Service         http://${textOf(address)}   token ${isDefault ? `${token} (default: change it before others can reach it)` : 'as set'}`;
 }
 
 /** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */
@@ -276,13 +311,13 @@ function untilAborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /** Finishes what is under way and leaves the cluster; what has not ended by then is cut. */
-async function drain({ closePeers, history, node, server }: Running, logger: LeveledLogger): Promise<void> {
+async function drain({ closePeers, history, metaService, node, server }: Running, logger: LeveledLogger): Promise<void> {
   const timer = setTimeout(() => {
     logger.error({}, `not everything had ended after ${renderSpan(drainMs)}; ending now`);
     process.exit(exitStatus.refused);
   }, drainMs);
   // The node first stops taking requests and finishes those it has: their answers still need the server.
-  await Promise.all([node.close(drainMs / 2), server.close(drainMs / 2)]);
+  await Promise.all([node.close(drainMs / 2), server.close(drainMs / 2), metaService?.close(drainMs / 2)]);
   await history.close();
   closePeers();
   clearTimeout(timer);

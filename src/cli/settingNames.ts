@@ -7,12 +7,22 @@ interface SettingName {
   readonly fallback?: string;
 }
 
+/** The token that Doris ships with. */
+export const defaultMetaServiceToken = 'greedisgood9999';
+
 export const settingNames = [
   { name: 'node-id', form: 'NAME', about: "this node's name, unlike every other node's", fallback: 'n1' },
   { name: 'log', form: 'URL', about: 'where the log lives: file:DIR or zookeeper://h1:2181,h2:2181/root', fallback: 'file:./data' },
   { name: 'operator', form: 'HOST:PORT', about: 'listen here for the operator API and SQL', fallback: '127.0.0.1:8480' },
   { name: 'advertise', form: 'URL', about: 'where other nodes and clients reach this one (default: the operator address)' },
-  { name: 'meta-service', form: 'HOST:PORT', about: 'listen here for the Meta Service' },
+  { name: 'meta-service', form: 'HOST:PORT', about: 'listen here for the Meta Service, or off', fallback: '127.0.0.1:5000' },
+  {
+    name: 'meta-service-token',
+    form: 'TEXT',
+    about: 'what callers of the Meta Service must give; better as a variable, like the next',
+    fallback: defaultMetaServiceToken,
+  },
+  { name: 'meta-service-admin-password', form: 'TEXT', about: 'of root and admin at cloud_cluster_status (default: none)' },
   { name: 'fluss', form: 'HOST:PORT', about: 'listen here for Fluss RPC' },
   {
     name: 'cluster-secret',

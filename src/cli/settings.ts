@@ -24,7 +24,8 @@ export interface Settings {
   readonly operator: Address;
   /** http://host:port, without a slash behind it. */
   readonly advertise: string;
-  readonly metaService?: Address;
+  /** Absent when it is off. */
+  readonly metaService?: MetaServiceSettings;
   readonly fluss?: Address;
   readonly clusterSecret?: string;
   readonly logLevel: LogLevel;
@@ -33,6 +34,12 @@ export interface Settings {
   readonly secretKey?: { readonly file: string; readonly mayMake: boolean };
   /** The section `cluster-configs`, not yet checked against the catalogue of configs. */
   readonly clusterConfigs: ReadonlyMap<string, FileConfig>;
+}
+export interface MetaServiceSettings {
+  readonly address: Address;
+  readonly token: string;
+  /** Of root and admin at cloud_cluster_status; may be empty. */
+  readonly adminPassword: string;
 }
 export interface FileConfig {
   readonly value: string | null;
@@ -138,7 +145,20 @@ const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; i
     schema: advertised,
     remedy: 'Give the address by which others reach this node, without a path, such as http://host1.example:8480.',
   },
-  'meta-service': { schema: address, remedy: 'Give a host and a port from 1 to 65535, such as 127.0.0.1:5000.' },
+  'meta-service': {
+    schema: z.union([z.literal('off'), address], 'is neither HOST:PORT nor off'),
+    remedy: 'Give a host and a port from 1 to 65535, such as 127.0.0.1:5000, or off.',
+  },
+  'meta-service-token': {
+    schema: z.string().regex(/^[\x21-\x7e]{1,256}$/, 'is not 1 to 256 visible ASCII characters'),
+    remedy: 'Give a long random text of letters and digits, the same on every node.',
+    isSecret: true,
+  },
+  'meta-service-admin-password': {
+    schema: z.string().max(256, 'is longer than 256 characters'),
+    remedy: 'Give a password, the same on every node.',
+    isSecret: true,
+  },
   fluss: { schema: address, remedy: 'Give a host and a port from 1 to 65535, such as 127.0.0.1:9123.' },
   'cluster-secret': {
     schema: z.string().min(8, 'is shorter than 8 characters').max(1024, 'is longer than 1024 characters'),
@@ -155,7 +175,9 @@ interface Checked {
   readonly log: LogUrl;
   readonly operator: Address;
   readonly advertise?: string;
-  readonly 'meta-service'?: Address;
+  readonly 'meta-service': Address | 'off';
+  readonly 'meta-service-token': string;
+  readonly 'meta-service-admin-password'?: string;
   readonly fluss?: Address;
   readonly 'cluster-secret'?: string;
   readonly 'log-level': LogLevel;
@@ -196,7 +218,7 @@ function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConf
       : log.kind === 'file'
         ? { file: join(log.directory, 'secret.key'), mayMake: true }
         : undefined;
-  const metaService = checked['meta-service'];
+  const metaService = metaServiceOf(checked);
   const settings: Settings = {
     nodeId: checked['node-id'],
     log,
@@ -212,6 +234,15 @@ function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConf
   };
   return { kind: 'settings', settings };
 }
+
+const metaServiceOf = (checked: Checked): MetaServiceSettings | undefined =>
+  checked['meta-service'] === 'off'
+    ? undefined
+    : {
+        address: checked['meta-service'],
+        token: checked['meta-service-token'],
+        adminPassword: checked['meta-service-admin-password'] ?? '',
+      };
 
 /** HOST:PORT, an IPv6 host in brackets. */
 export const textOf = ({ host, port }: Address): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -96,7 +96,8 @@ export interface ServedNode extends Running {
 export async function serve(cwd: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<ServedNode> {
   const [port] = await freePorts(1);
   const operator = args.includes('--operator') ? [] : ['--operator', `127.0.0.1:${port}`];
-  const running = start(['serve', ...operator, ...args], { cwd, env });
+  const metaService = args.includes('--meta-service') ? [] : ['--meta-service', 'off'];
+  const running = start(['serve', ...operator, ...metaService, ...args], { cwd, env });
   const said = (async () => {
     for await (const _ of running.child.stdout ?? []) if (running.out().includes('next: ')) return;
   })();

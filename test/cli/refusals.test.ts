@@ -253,9 +253,41 @@ describe('a node', () => {
 
   test('a flag for what does not exist yet is ignored with a word', async () => {
     const cwd = folder();
-    const node = await serve(cwd, ['--fluss', '127.0.0.1:9123', '--meta-service', '127.0.0.1:5000']);
+    const node = await serve(cwd, ['--fluss', '127.0.0.1:9123']);
     expect(node.err()).toContain('this release does not serve Fluss RPC yet: --fluss is ignored');
-    expect(node.err()).toContain('this release does not serve the Meta Service yet: --meta-service is ignored');
+  });
+
+  test('a port of the Meta Service that is taken stops the start, and it can do without', async () => {
+    const cwd = folder();
+    const [port = 0] = await freePorts(1);
+    const address = `127.0.0.1:${port}`;
+    const node = await serve(cwd, ['--meta-service', address]);
+    expect(node.out()).toContain(
+      `Meta Service         http://${address}   token greedisgood9999 (default: change it before others can reach it)\n`,
+    );
+    const operator = ['--operator', `127.0.0.1:${(await freePorts(1))[0]}`];
+    const second = await chancery(['serve', '--log', 'file:other', ...operator, '--meta-service', address], { cwd });
+    expect(second.status).toBe(1);
+    expect(second.err).toContain(`cannot start: --meta-service ${address}: another process listens there already\n`);
+    expect(second.err).toContain(
+      `give another address: --meta-service 127.0.0.1:${port === 65_535 ? 8480 : port + 1}, or none: --meta-service off\n`,
+    );
+    await serve(cwd, ['--log', 'file:other']);
+  });
+
+  test("a token of one's own is shown nowhere; the one that everybody knows is warned of where others can reach it", async () => {
+    const cwd = folder();
+    const [one, other] = await freePorts(2);
+    const env = { CHANCERY_META_SERVICE_TOKEN: 'a-token-of-my-own' };
+    const quiet = await serve(cwd, ['--meta-service', `0.0.0.0:${one}`], env);
+    expect(quiet.out()).toContain('token as set\n');
+    const refused = await fetch(`http://127.0.0.1:${one}/MetaService/http/get_instance?token=greedisgood9999`);
+    expect([refused.status, await refused.text()]).toEqual([403, 'incorrect token, token=greedisgood9999\n']);
+    const ended = await quiet.stop();
+    expect(`${ended.out}${ended.err}`).not.toContain(env.CHANCERY_META_SERVICE_TOKEN);
+    expect(ended.err).not.toContain('everybody knows');
+    const loud = await serve(cwd, ['--meta-service', `0.0.0.0:${other}`]);
+    expect(loud.err()).toContain('the Meta Service has the token that everybody knows, and others can reach it');
   });
 
   test('the log level follows the config, and a wrong key of the environment stops the start', async () => {

@@ -35,6 +35,7 @@ test('without a word the defaults count', () => {
     log: { kind: 'file', directory: join(directory, 'data'), text: 'file:./data' },
     operator: { host: '127.0.0.1', port: 8480 },
     advertise: 'http://127.0.0.1:8480',
+    metaService: { address: { host: '127.0.0.1', port: 5000 }, token: 'greedisgood9999', adminPassword: '' },
     logLevel: 'info',
     sessionTimeoutMs: 6000,
     secretKey: { file: join(directory, 'data', 'secret.key'), mayMake: true },
@@ -59,7 +60,9 @@ describe('where a setting comes from', () => {
       'log: zookeeper://zk1,zk2:2182/team/chancery',
       'operator: 0.0.0.0:9000',
       'advertise: http://host1.example:9000/',
-      'meta-service: 127.0.0.1:5000',
+      'meta-service: "[::1]:5001"',
+      'meta-service-token: 1234567890',
+      'meta-service-admin-password: ""',
       'fluss: "[::1]:9123"',
       'cluster-secret: correct horse',
       'log-level: debug',
@@ -71,7 +74,7 @@ describe('where a setting comes from', () => {
       log: { kind: 'zookeeper', servers: 'zk1:2181,zk2:2182', root: '/team/chancery', text: 'zookeeper://zk1:2181,zk2:2182/team/chancery' },
       operator: { host: '0.0.0.0', port: 9000 },
       advertise: 'http://host1.example:9000',
-      metaService: { host: '127.0.0.1', port: 5000 },
+      metaService: { address: { host: '::1', port: 5001 }, token: '1234567890', adminPassword: '' },
       fluss: { host: '::1', port: 9123 },
       clusterSecret: 'correct horse',
       logLevel: 'debug',
@@ -88,6 +91,8 @@ describe('where a setting comes from', () => {
       CHANCERY_OPERATOR: '[::]:9000',
       CHANCERY_ADVERTISE: 'http://10.0.0.7:9000',
       CHANCERY_META_SERVICE: 'h:1',
+      CHANCERY_META_SERVICE_TOKEN: 'of-my-own',
+      CHANCERY_META_SERVICE_ADMIN_PASSWORD: 'pass word',
       CHANCERY_FLUSS: 'h:2',
       CHANCERY_CLUSTER_SECRET: 'correct horse',
       CHANCERY_LOG_LEVEL: 'warn',
@@ -99,13 +104,18 @@ describe('where a setting comes from', () => {
       log: { directory: '/var/lib/chancery' },
       operator: { host: '::', port: 9000 },
       advertise: 'http://10.0.0.7:9000',
-      metaService: { host: 'h', port: 1 },
+      metaService: { address: { host: 'h', port: 1 }, token: 'of-my-own', adminPassword: 'pass word' },
       fluss: { host: 'h', port: 2 },
       clusterSecret: 'correct horse',
       logLevel: 'warn',
       sessionTimeoutMs: 1500,
       secretKey: { file: '/run/key', mayMake: false },
     });
+  });
+
+  test('the Meta Service can be switched off, in the file too', () => {
+    expect(settingsOf({ flags: { 'meta-service': 'off' } }).metaService).toBeUndefined();
+    expect(settingsOf({ file: 'meta-service: off\n' }).metaService).toBeUndefined();
   });
 
   test('the file may be named by flag or by variable', () => {
@@ -190,6 +200,16 @@ describe('what is wrong is named', () => {
     [{ flags: { 'node-id': 'a b' } }, "--node-id 'a b' is not a node name", names],
     [{ env: { CHANCERY_NODE_ID: '-x' } }, "CHANCERY_NODE_ID '-x' is not a node name", names],
     [{ flags: { operator: '8480' } }, "--operator '8480' is not HOST:PORT", address],
+    [
+      { flags: { 'meta-service': 'on' } },
+      "--meta-service 'on' is neither HOST:PORT nor off",
+      'Give a host and a port from 1 to 65535, such as 127.0.0.1:5000, or off.',
+    ],
+    [
+      { env: { CHANCERY_META_SERVICE_TOKEN: 'with a blank' } },
+      'CHANCERY_META_SERVICE_TOKEN is not 1 to 256 visible ASCII characters',
+      'Give a long random text of letters and digits, the same on every node.',
+    ],
     [{ flags: { operator: 'h:0' } }, "--operator 'h:0' is not HOST:PORT", address],
     [{ flags: { operator: 'h:65536' } }, "--operator 'h:65536' is not HOST:PORT", address],
     [{ flags: { operator: '::1:8480' } }, "--operator '::1:8480' is not HOST:PORT", address],
@@ -258,7 +278,8 @@ describe('what is wrong is named', () => {
 
   test('a name far from all others is answered with the whole list', () => {
     const [problem] = problemsOf({ file: 'replication-factor-of-things: 3\n' });
-    const names = 'node-id, log, operator, advertise, meta-service, fluss, cluster-secret, log-level, session-timeout, secret-key-file';
+    const metaService = 'meta-service, meta-service-token, meta-service-admin-password';
+    const names = `node-id, log, operator, advertise, ${metaService}, fluss, cluster-secret, log-level, session-timeout, secret-key-file`;
     expect(problem?.what).toBe("chancery.yaml, line 1: 'replication-factor-of-things' is not a setting");
     expect(problem?.remedy).toBe(`The settings are ${names}, cluster-configs.`);
   });

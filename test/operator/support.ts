@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { vi } from 'vitest';
+import { Heartbeats } from '../../src/engine/heartbeats.ts';
 import { createHistory } from '../../src/engine/history/historyClient.ts';
 import { type History, HistoryRefused } from '../../src/engine/history/port.ts';
 import { replayPage } from '../../src/engine/history/replay.ts';
 import { viewOf } from '../../src/engine/history/stateViews.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { Node } from '../../src/engine/node.ts';
+import { createHeartbeatBoard } from '../../src/interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorParts, type OperatorServer } from '../../src/interfaces/operator/http.ts';
 import { createPeers } from '../../src/interfaces/operator/peers.ts';
 import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
@@ -88,7 +90,10 @@ export class ServedCluster {
     const history = hasQueries
       ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
       : new DirectHistory(this.hub, () => node.state.index);
-    const server = createOperatorServer({ node, log, history, sealer, clock, logger: silent, release: 'test', ...parts });
+    const heartbeats = new Heartbeats(clock);
+    const board = createHeartbeatBoard(node, heartbeats, silent);
+    const own = { node, log, history, sealer, clock, logger: silent, release: 'test', heartbeats, board };
+    const server = createOperatorServer({ ...own, ...parts });
     await server.listen({ host: '127.0.0.1', port });
     await node.start();
     const served = { node, history, server, log, url, port };

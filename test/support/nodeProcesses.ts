@@ -8,6 +8,8 @@ import { freePorts } from '../../src/cli/zookeeperServer.ts';
 export interface NodeProcess {
   readonly nodeId: string;
   readonly url: string;
+  /** Of the Meta Service; empty when it is off. */
+  readonly metaServiceUrl: string;
   pid(): number;
   isRunning(): boolean;
   /** SIGKILL; waits for the end. */
@@ -22,7 +24,8 @@ export interface NodeProcess {
 }
 
 /**
- * @param settings of `chancery serve`, as CHANCERY_* variables without the prefix; what it prints goes to `<folder>/<nodeId>.log`.
+ * @param settings of `chancery serve`, as CHANCERY_* variables without the prefix; what it prints goes to `<folder>/<nodeId>.log`. The
+ *   Meta Service is off unless META_SERVICE says where: many nodes share a machine.
  * @param program the main.ts to run: this one, or that of a patched copy of the sources.
  */
 export async function nodeProcess(
@@ -33,7 +36,8 @@ export async function nodeProcess(
 ): Promise<NodeProcess> {
   const operator = settings['OPERATOR'] ?? `127.0.0.1:${(await freePorts(1))[0]}`;
   mkdirSync(folder, { recursive: true });
-  const names = { NODE_ID: nodeId, ...settings, OPERATOR: operator };
+  const metaService = settings['META_SERVICE'] ?? 'off';
+  const names = { NODE_ID: nodeId, ...settings, OPERATOR: operator, META_SERVICE: metaService };
   const variables = Object.fromEntries(Object.entries(names).map(([name, value]) => [`CHANCERY_${name}`, value]));
   const start = (): ChildProcess => {
     const output = openSync(join(folder, `${nodeId}.log`), 'a');
@@ -60,6 +64,7 @@ export async function nodeProcess(
   return {
     nodeId,
     url: `http://${operator}`,
+    metaServiceUrl: metaService === 'off' ? '' : `http://${metaService}`,
     pid: () => child.pid ?? 0,
     isRunning,
     kill: async () => void (await end('SIGKILL')),

@@ -39,14 +39,14 @@ export const configRoutes = (fixed: FixedSettings): AdminRoutes => ({
       return Promise.resolve({
         kind: 'envelope',
         status: ok,
-        json: rows.map(([name, { key, type }]) => [name, type, valueOf(state.configs, name, key, fixed), String(key !== undefined)]),
+        json: rows.map(([name, { key, type }]) => [name, type, shownValue(state.configs, name, key, fixed), String(key !== undefined)]),
       });
     },
   },
   update_config: { kind: 'query', call: async (query, context) => envelope(await update(query.get('configs') ?? '', context)) },
 });
 
-const valueOf = (configs: Configs, name: string, key: string | undefined, fixed: FixedSettings): string =>
+const shownValue = (configs: Configs, name: string, key: string | undefined, fixed: FixedSettings): string =>
   key === undefined ? (fixed[name] ?? '') : (describeConfigs(configs, [key])[0]?.value ?? '');
 
 async function update(text: string, context: Context): Promise<Status> {

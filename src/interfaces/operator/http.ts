@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
 import type { z } from 'zod';
+import type { HeartbeatBoard, Heartbeats } from '../../engine/heartbeats.ts';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
 import type { EventLog } from '../../log/port.ts';
@@ -13,6 +14,7 @@ import { configRoutes } from './configs.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
+import { heartbeatRoutes } from './heartbeats.ts';
 import { parseJson } from './json.ts';
 import { logRoutes } from './log.ts';
 import { createMetrics, type Metrics, metricsRoutes } from './metrics.ts';
@@ -40,6 +42,9 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly release: string;
+  /** What backends report: kept by this node while it leads, and wherever it is kept. */
+  readonly heartbeats: Heartbeats;
+  readonly board: HeartbeatBoard;
   /** Shared by all nodes of the cluster. Absent for a node on its own: then there is no route between nodes. */
   readonly clusterSecret?: string;
   /** The catalog's name in SQL; default `fluss_catalog`. */
@@ -98,10 +103,11 @@ function registerRoutes(
   parts: OperatorParts,
   own: { readonly streams: EventStreams; readonly readiness: Readiness; readonly metrics: Metrics },
 ): void {
-  const { node, history, sealer, log, clusterSecret, clock } = parts;
+  const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
   void http.register(eventRoutes, { node, history, streams: own.streams });
   void http.register(stateRoutes, { node, history });
+  void http.register(heartbeatRoutes, { node, heartbeats, board });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });
   void http.register(logRoutes, { node, log });
