@@ -46,8 +46,9 @@ export const configRoutes = (fixed: FixedSettings): AdminRoutes => ({
   update_config: { kind: 'query', call: async (query, context) => envelope(await update(query.get('configs') ?? '', context)) },
 });
 
+/** With the default where nobody has set anything. */
 const shownValue = (configs: Configs, name: string, key: string | undefined, fixed: FixedSettings): string =>
-  key === undefined ? (fixed[name] ?? '') : (describeConfigs(configs, [key])[0]?.value ?? '');
+  key === undefined ? (fixed[name] ?? '') : (describeConfigs(configs).find((row) => row.key === key)?.value ?? '');
 
 async function update(text: string, context: Context): Promise<Status> {
   if (text === '') return invalid('query param `config` should not be empty');
