@@ -33,9 +33,16 @@ const shortEscapes: ReadonlyMap<string, string> = new Map([
  * @see protobuf, json_escaping.cc
  */
 const proto = (text: string): string => `"${text.replace(protoEscapes, protoEscaped)}"`;
-const protoEscapes =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-  /[\u0000-\u001f"\\<>\u007f-\u009f\u00ad\u0600-\u0603\u06dd\u070f\u17b4\u17b5\u200b-\u200f\u2028-\u202e\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0001}\u{e0020}-\u{e007f}]/gu;
+// Control characters and what JSON itself escapes; then signs of formatting, by script and kind.
+const protoEscapes = new RegExp(
+  [
+    '[\\u{0}-\\u{1f}"\\\\<>\\u{7f}-\\u{9f}\\u{ad}]',
+    '[\\u{600}-\\u{603}]|\\u{6dd}|\\u{70f}|\\u{17b4}|\\u{17b5}',
+    '[\\u{200b}-\\u{200f}]|[\\u{2028}-\\u{202e}]|[\\u{2060}-\\u{2064}]|[\\u{206a}-\\u{206f}]|\\u{feff}|[\\u{fff9}-\\u{fffb}]',
+    '[\\u{1d173}-\\u{1d17a}]|\\u{e0001}|[\\u{e0020}-\\u{e007f}]',
+  ].join('|'),
+  'gu',
+);
 const protoEscaped = (char: string): string =>
   shortEscapes.get(char) ??
   char

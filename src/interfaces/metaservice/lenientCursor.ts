@@ -116,7 +116,7 @@ export class LenientCursor {
     let end = this.at;
     while (isNumeral(text.charCodeAt(end))) end++;
     const written = text.slice(this.at, end);
-    if (/^-?0[^.eE]/.test(written)) this.fail('Octal/hex numbers are not valid JSON values.');
+    if (/^-?0[^.eE]+$/.test(written)) this.fail('Octal/hex numbers are not valid JSON values.');
     else if (!decimal.test(written)) this.fail('Unable to parse number.');
     else if (!Number.isFinite(Number(written))) this.fail('Number exceeds the range of double.');
     else this.at = end;
