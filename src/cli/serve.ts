@@ -283,8 +283,8 @@ export function banner(
 
 /** A token of one's own is never shown. */
 function metaServiceLine({ address, token }: MetaServiceSettings): string {
-  const isDefault = token === defaultMetaServiceToken;
-  return `Meta Service         http://${textOf(address)}   token ${isDefault ? `${token} (default: change it before others can reach it)` : 'as set'}`;
+  const shown = token === defaultMetaServiceToken ? `${token} (default: change it before others can reach it)` : 'as set';
+  return `Meta Service         http://${textOf(address)}   token ${shown}`;
 }
 
 /** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */

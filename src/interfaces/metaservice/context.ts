@@ -108,9 +108,10 @@ function malformed(error: z.ZodError | string): Status {
   return failed('INVALID_ARGUMENT', `invalid ${cut(path)}: ${cut(what)}; change it and send the request again, nothing was changed`);
 }
 
-/** Refusals that no contract words: their texts say what to do, and those that pass begin with the code, which the envelope does not show. */
+/** Refusals that no contract words: their texts say what to do. */
 const isUnworded: ReadonlySet<Rejection['code']> = new Set(['MALFORMED_REQUEST', 'TOO_LARGE', 'IDEMPOTENCY_KEY_REUSED']);
 
+/** What a rejection is answered with. Texts of what passes begin with the code, which the envelope does not show. */
 export function statusOf({ code, detail, field, remedy }: Rejection, overrides?: Overrides): Status {
   const internal = internalCodeOf(code, overrides);
   if (rejections[code].kind === 'unavailable') return failed(internal, `${internal}: ${detail}. ${remedy}`);

@@ -37,7 +37,7 @@ function encodePart(part: KeyPart): Buffer {
   return Buffer.concat([Buffer.from([tags.text]), escaped, Buffer.from([0, 1])]);
 }
 
-/** @returns undefined when the bytes are no key: an unknown tag, a text without end, an integer cut short, or more parts than any key has. */
+/** @returns undefined for what is no key: an unknown tag, a text without end, an integer cut short, more parts than any key has. */
 export function decodeKey(key: Buffer): DecodedKey | undefined {
   const space = key[0];
   if (space === undefined || key.length > keyLimits.bytes) return undefined;

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { State } from '../../../projections/state.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
 import type { HeartbeatBoard } from '../../engine/heartbeats.ts';
@@ -66,7 +66,7 @@ export class MetaService {
   readonly #names: ReadonlyMap<Method, string>;
   readonly #routes: ReadonlyMap<string, AdminRoute>;
   readonly #clusterInfo: ClusterInfo;
-  readonly #tokenDigest: Buffer;
+  readonly #token: Buffer;
   readonly #contextParts: ContextParts;
 
   constructor(parts: MetaServiceParts) {
@@ -77,7 +77,7 @@ export class MetaService {
     const routes: AdminRoutes = allRoutes({ ...parts, injectionPoints: this.injectionPoints, rateLimits: this.rateLimits });
     this.#routes = new Map(Object.entries(routes));
     this.#clusterInfo = new ClusterInfo(parts);
-    this.#tokenDigest = digest(parts.token);
+    this.#token = Buffer.from(parts.token);
     const { clock, node, sealer } = parts;
     this.#contextParts = { node, sealer, clock, injected: (point: string) => this.injectionPoints.argsOf(point) };
   }
@@ -117,7 +117,7 @@ export class MetaService {
   async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
     const query = queryOf(url);
     const given = query.get('token') ?? '';
-    if (!timingSafeEqual(digest(given), this.#tokenDigest))
+    if (!isSame(Buffer.from(given), this.#token))
       return { http: 403, text: `incorrect token, token=${given === '' ? '(not given)' : given.slice(0, 1024)}\n` };
     const route = name === undefined ? undefined : this.#routes.get(name);
     if (route === undefined) return { http: 404, text: 'http path not found or not allowed\n' };
@@ -177,4 +177,5 @@ function instanceAsking(request: { readonly instanceId?: unknown; readonly cloud
   return typeof cloudUniqueId === 'string' ? (resolveInstance(state, cloudUniqueId) ?? '') : '';
 }
 
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+/** Does not tell by its time how much was right, but for the length. */
+const isSame = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
