@@ -50,6 +50,7 @@ describe('what is accepted', () => {
     ['an enum by the text of its number', '{"type":"1"}', { type: 'COMPUTE' }],
     ['an unknown enum name is dropped', '{"cluster_status":"STOPPED","desc":"d"}', { desc: 'd' }],
     ['an enum name in another case is unknown', '{"type":"compute"}', {}],
+    ['names of Object.prototype are no enum names', '{"type":"toString"}', {}],
     ['an unknown enum number is kept', '{"type":77}', { type: 77 }],
     ['null counts as not given', '{"cluster_id":null,"nodes":null,"cluster_policy":null,"properties":null,"ctime":null,"type":null}', {}],
     [
@@ -156,6 +157,11 @@ describe('what is refused', () => {
       '{"cluster":{"nodes":[{},{"heartbeat_port":"x"}]}}',
       '(cluster.nodes[1].heartbeat_port): invalid value "x" for type TYPE_INT32',
     ],
+    [
+      'a place behind other fields and lists',
+      '{"instance_id":"a","cluster":{"nodes":[{"ip":"b"}],"properties":{"k":"v"},"desc":"d","ctime":"x"}}',
+      '(cluster.ctime): invalid value "x" for type TYPE_INT64',
+    ],
     ['an empty text for an integer', '{"cluster":{"ctime":""}}', '(cluster.ctime): invalid value "" for type TYPE_INT64'],
     ['a fraction for an integer', '{"cluster":{"ctime":1.5}}', '(cluster.ctime): invalid value 1.5 for type TYPE_INT64'],
     [
@@ -225,6 +231,12 @@ describe('what is refused', () => {
   test('a body that is not UTF-8, and one that begins with a mark of its order', () => {
     expect(parse(cluster, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]))).toBe(`${prefix}Encountered non UTF-8 code points.`);
     expect(parse(cluster, '\ufeff{}')).toBe(`${prefix}Expected a value.\n\ufeff{}\n^`);
+  });
+
+  test('an error never holds half a character', () => {
+    const text = parse(cluster, `{"${'😀'.repeat(30)}" 1${'b'.repeat(18)}😀}`) as string;
+    expect(text).toContain('Expected : between key:value pair.');
+    expect(text.isWellFormed()).toBe(true);
   });
 
   test('depth without end', () => {

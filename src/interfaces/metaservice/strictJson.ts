@@ -53,7 +53,7 @@ function messageOf(type: MessageType, json: Json, place: string): Read {
     if (read.kind === 'error') return read;
     if (read.kind === 'value') {
       if (read.value !== undefined) value[field.camel] = read.value;
-    } else if (field.label !== 'optional') return { kind: 'error', why: wrong(path, field.type) };
+    } else if (field.label === 'required') return { kind: 'error', why: wrong(path, field.type) };
   }
   return { kind: 'value', value };
 }
