@@ -232,6 +232,7 @@ describe('operations', () => {
       'get /health',
       'get /metrics',
       'get /ready',
+      'get /v1/compute-nodes/heartbeats',
       'get /v1/configs',
       'get /v1/configs/{key}',
       'get /v1/events',
@@ -239,6 +240,7 @@ describe('operations', () => {
       'get /v1/state',
       'get /v1/status',
       'patch /v1/configs',
+      'post /v1/compute-nodes/heartbeats',
       'post /v1/sql',
       'put /v1/configs/{key}',
     ]);
