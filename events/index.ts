@@ -24,8 +24,28 @@ import {
 } from './instances.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
+import {
+  defaultVaultChanged,
+  keysRotated,
+  objectStoreAdded,
+  objectStoreRoleChanged,
+  type StorageEvent,
+  serviceIdentityChanged,
+  stageCreated,
+  stageDropped,
+  storageVaultAdded,
+  storageVaultAltered,
+  storageVaultDropped,
+} from './storage.ts';
 
-export type ChanceryEvent = LeadershipEvent | CoordinatorEvent | ConfigEvent | InstanceEvent | ClusterEvent | ComputeNodeEvent;
+export type ChanceryEvent =
+  | LeadershipEvent
+  | CoordinatorEvent
+  | ConfigEvent
+  | InstanceEvent
+  | StorageEvent
+  | ClusterEvent
+  | ComputeNodeEvent;
 
 const definitions = [
   logCreated,
@@ -40,6 +60,16 @@ const definitions = [
   instanceStatusChanged,
   instanceEncryptionChanged,
   ramUserChanged,
+  objectStoreAdded,
+  keysRotated,
+  objectStoreRoleChanged,
+  storageVaultAdded,
+  storageVaultAltered,
+  storageVaultDropped,
+  defaultVaultChanged,
+  serviceIdentityChanged,
+  stageCreated,
+  stageDropped,
   clusterAdded,
   clusterDropped,
   clusterRenamed,

@@ -11,7 +11,7 @@ export interface InstanceRow {
   readonly ramUser?: RamUser;
   readonly sseEnabled: boolean;
   readonly enableStorageVault: boolean;
-  /** Epoch seconds of the newest change of status, name or encryption; absent before the first. */
+  /** Epoch seconds of the newest change of status or encryption; absent before the first. */
   readonly mtime?: number;
   /** Of the event that created it. */
   readonly position: number;
@@ -30,10 +30,13 @@ export const instances = defineProjection<Instances>({
       state.byId = state.byId.set(data.instanceId, { ...data, status: 'NORMAL', position });
     },
     InstanceDropped: (state, { event: { data }, at }) => change(state, data.instanceId, { status: 'DELETED', mtime: secondsOf(at) }),
-    InstanceRenamed: (state, { event: { data }, at }) => change(state, data.instanceId, { name: data.name, mtime: secondsOf(at) }),
+    InstanceRenamed: (state, { event: { data } }) => change(state, data.instanceId, { name: data.name }),
     InstanceStatusChanged: (state, { event: { data }, at }) => change(state, data.instanceId, { status: data.to, mtime: secondsOf(at) }),
     InstanceEncryptionChanged: (state, { event: { data }, at }) =>
       change(state, data.instanceId, { sseEnabled: data.enabled, mtime: secondsOf(at) }),
+    KeysRotated: (state, { event: { data } }) => {
+      if (data.ramUser !== undefined) change(state, data.instanceId, { ramUser: data.ramUser });
+    },
     RamUserChanged: (state, { event: { data } }) => change(state, data.instanceId, { ramUser: data.ramUser }),
   },
 });

@@ -4,6 +4,7 @@ import type { ChanceryEvent } from '../../../events/index.ts';
 import { clusterWords } from './clusterWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
+import { storageWords } from './storageWords.ts';
 
 /** A family adds a line for each of its events: what happened, for somebody who knows the cluster and not this code. */
 const words: Words = {
@@ -18,6 +19,7 @@ const words: Words = {
     return [...told, ...(rest > 0 ? [`${rest} more ${rest === 1 ? 'key' : 'keys'}`] : [])].join(' · ');
   },
   ...instanceWords,
+  ...storageWords,
   ...clusterWords,
 };
 
