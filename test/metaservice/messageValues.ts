@@ -23,6 +23,8 @@ function single(type: FieldType): fc.Arbitrary<unknown> {
       return fc.integer();
     case 'int64':
       return int64;
+    case 'exact64':
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
     case 'bool':
       return fc.boolean();
     case 'bytes':

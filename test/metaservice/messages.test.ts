@@ -48,7 +48,7 @@ const dataModel: Readonly<Record<string, string>> = {
   AlterObjStoreInfoRequest: `1 cloud_unique_id s · 2 obj ObjectStoreInfoPB · 3 op AlterObjStoreInfoRequest.Operation ·
     4 vault StorageVaultPB · 5 set_as_default_storage_vault b`,
 };
-const short: Readonly<Record<string, string>> = { string: 's', int64: 'i64', int32: 'i32', bool: 'b' };
+const short: Readonly<Record<string, string>> = { string: 's', int64: 'i64', exact64: 'i64', int32: 'i32', bool: 'b' };
 const asText = ({ number, name, type, label }: Field): string =>
   `${number} ${name} ${short[type.kind] ?? ('name' in type ? type.name : type.kind)}${label === 'list' ? '*' : label === 'map' ? '{}' : ''}`;
 

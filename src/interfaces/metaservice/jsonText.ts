@@ -150,7 +150,8 @@ function valuePrinter(type: FieldType, style: Style): Printer {
     case 'enum':
       return (value: string | number) => (typeof value === 'string' ? `"${value}"` : unnamed(enumName(type, value), value));
     case 'int64':
-      return style.int64 === 'text' ? (value: number) => `"${value}"` : (value: number) => `${value}`;
+    case 'exact64':
+      return style.int64 === 'text' ? (value: number | string) => `"${value}"` : (value: number | string) => `${value}`;
     case 'int32':
     case 'bool':
       return (value: number | boolean) => `${value}`;

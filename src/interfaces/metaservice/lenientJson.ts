@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { enumName } from './enums.ts';
+import { exact64Of } from './exact64.ts';
 import { LenientCursor, type Token } from './lenientCursor.ts';
 import type { EnumType, Field, MessageType, Scalar } from './message.ts';
 
@@ -166,6 +167,8 @@ class LenientReader {
       case 'int32':
       case 'int64':
         return /^[-+]?\d{1,64}$/.test(text) ? this.integer(field, type, Number(text), shown) : this.invalid(field, shown);
+      case 'exact64':
+        return /^[-+]?\d{1,64}$/.test(text) ? (exact64Of(text) ?? this.invalid(field, shown)) : this.invalid(field, shown);
       case 'enum':
         if (Object.hasOwn(type.numbers, text)) return text;
         return /^-?\d{1,64}$/.test(text) ? this.enumValue(field, type, Number(text), shown) : undefined;
@@ -182,6 +185,8 @@ class LenientReader {
       case 'int32':
       case 'int64':
         return this.integer(field, type, Number(written), written);
+      case 'exact64':
+        return /^-?\d{1,64}$/.test(written) ? (exact64Of(written) ?? this.invalid(field, written)) : this.invalid(field, written);
       case 'enum':
         return this.enumValue(field, type, Number(written), written);
       default:
@@ -221,5 +226,5 @@ const base64 = /^(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}$/;
 
 function typeName({ type }: Field): string {
   if (type.kind === 'message' || type.kind === 'enum') return `type.googleapis.com/doris.cloud.${type.name}`;
-  return `TYPE_${type.kind.toUpperCase()}`;
+  return type.kind === 'exact64' ? 'TYPE_INT64' : `TYPE_${type.kind.toUpperCase()}`;
 }

@@ -4,7 +4,7 @@
  * fields that were set and no others.
  */
 export interface Scalar<T> {
-  readonly kind: 'string' | 'int32' | 'int64' | 'bool' | 'bytes';
+  readonly kind: 'string' | 'int32' | 'int64' | 'exact64' | 'bool' | 'bytes';
   /** Only for the compiler: what a value looks like inside. */
   readonly value?: T;
 }
@@ -52,6 +52,8 @@ export const text: Scalar<string> = { kind: 'string' };
 export const int32: Scalar<number> = { kind: 'int32' };
 /** Exact up to 2^53 - 1 either way; what lies beyond is refused (decision 0012). */
 export const int64: Scalar<number> = { kind: 'int64' };
+/** All 64 bits, as decimal text inside: for numbers that are only ever compared, such as the halves of a UUID. */
+export const exact64: Scalar<string> = { kind: 'exact64' };
 export const bool: Scalar<boolean> = { kind: 'bool' };
 /** Base64 inside and outside. */
 export const bytes: Scalar<string> = { kind: 'bytes' };

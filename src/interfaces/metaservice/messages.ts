@@ -2,7 +2,7 @@
  * Every message of the Meta Service that Chancery reads or writes, with the names and numbers of Doris's `cloud.proto` and
  * `olap_file.proto`. Fields that nobody here looks at are left out: readers ignore what they do not know.
  */
-import { bool, enumType, int32, int64, list, message, optional, required, text, textMap } from './message.ts';
+import { bool, enumType, exact64, int32, int64, list, message, optional, required, text, textMap } from './message.ts';
 
 // ---- Enums -------------------------------------------------------------------------------------------------------------------
 
@@ -327,7 +327,8 @@ export const instanceInfo = message('InstanceInfoPB', {
 
 // ---- What is stored: transactions, tablets, jobs -----------------------------------------------------------------------------
 
-export const uniqueId = message('UniqueIdPB', { hi: optional(1, int64), lo: optional(2, int64) });
+/** Frontends send the halves of a random UUID. */
+export const uniqueId = message('UniqueIdPB', { hi: optional(1, exact64), lo: optional(2, exact64) });
 export const txnCoordinator = message('TxnCoordinatorPB', {
   sourceType: optional(1, txnSourceType),
   ip: optional(2, text),

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { enumName } from './enums.ts';
+import { exact64Of } from './exact64.ts';
 import type { Field, FieldType, MessageType } from './message.ts';
 
 /** A body as a message's value, or the plain text that answers 400. */
@@ -18,12 +19,20 @@ export function parseStrict<V extends object>(type: MessageType<V>, body: Buffer
   if (typeof body !== 'string' && !isUtf8(body)) return fail('the body is not UTF-8');
   let json: unknown;
   try {
-    json = JSON.parse(body.toString());
+    json = parseJson(body.toString());
   } catch (error) {
     return fail(`Invalid json format, ${error instanceof Error ? error.message : 'unreadable'}`.toWellFormed());
   }
   return fromJson(type, json, fail);
 }
+
+/** Long integers that a number cannot hold come as bigint; the slow way is taken only where there may be one. */
+const parseJson = (text: string): unknown =>
+  /\d{16}/.test(text)
+    ? JSON.parse(text, (_key, value: unknown, { source }: { source?: string }) =>
+        typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d{16,64}$/.test(source ?? '') ? BigInt(source ?? '') : value,
+      )
+    : JSON.parse(text);
 
 function fromJson<V extends object>(type: MessageType<V>, json: unknown, fail: (why: string) => StrictlyParsed<V>): StrictlyParsed<V> {
   if (!isObject(json)) return fail('The input is not a json object');
@@ -98,6 +107,8 @@ function readValue(type: FieldType, given: unknown, path: string): Read {
       return isInt32(given) ? { kind: 'value', value: given + 0 } : { kind: 'wrong' };
     case 'int64':
       return int64Of(given, path);
+    case 'exact64':
+      return exact64Read(given);
     case 'enum':
       if (typeof given === 'string') return Object.hasOwn(type.numbers, given) ? { kind: 'value', value: given } : { kind: 'wrong' };
       return isInt32(given) ? { kind: 'value', value: enumName(type, given) ?? given + 0 } : { kind: 'wrong' };
@@ -105,10 +116,16 @@ function readValue(type: FieldType, given: unknown, path: string): Read {
 }
 
 function int64Of(given: unknown, path: string): Read {
-  const number = typeof given === 'string' && /^-?\d{1,64}$/.test(given) ? Number(given) : given;
+  const number = typeof given === 'bigint' || (typeof given === 'string' && /^-?\d{1,64}$/.test(given)) ? Number(given) : given;
   if (typeof number !== 'number' || !Number.isInteger(number)) return { kind: 'wrong' };
   if (Number.isSafeInteger(number)) return { kind: 'value', value: number + 0 };
   return { kind: 'error', why: `Invalid value for field ${path}: integers are accepted up to 9007199254740991 either side of 0` };
+}
+
+function exact64Read(given: unknown): Read {
+  const isInteger = typeof given === 'bigint' || Number.isSafeInteger(given) || (typeof given === 'string' && /^-?\d{1,64}$/.test(given));
+  const text = isInteger ? exact64Of(String(given)) : undefined;
+  return text === undefined ? { kind: 'wrong' } : { kind: 'value', value: text };
 }
 
 const isObject = (json: unknown): json is Json => typeof json === 'object' && json !== null && !Array.isArray(json);

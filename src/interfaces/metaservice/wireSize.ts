@@ -37,9 +37,10 @@ function valueSize(type: FieldType, value: unknown): number {
       return 1;
     case 'enum':
       return varint(enumNumber(type, value as string | number) ?? 0);
+    case 'exact64':
     case 'int32':
     case 'int64':
-      return varint(value as number);
+      return varint(Number(value));
   }
 }
 
