@@ -64,6 +64,9 @@ export function envelopeOf(code: InternalCode): { readonly word: string; readonl
  * answer otherwise says so in its own table (`Overrides`).
  */
 const codeOfRejection: Readonly<Partial<Record<RejectionCode, InternalCode>>> = {
+  CLUSTER_EXISTS: 'ALREADY_EXISTED',
+  CLUSTER_IN_USE: 'ALREADY_EXISTED',
+  MISSING_ENDPOINT: 'CLUSTER_ENDPOINT_MISSING',
   NO_LEADER: 'KV_TXN_STORE_COMMIT_RETRYABLE',
   BUSY: 'KV_TXN_STORE_COMMIT_RETRYABLE',
   DRAINING: 'KV_TXN_STORE_COMMIT_RETRYABLE',
