@@ -20,6 +20,7 @@ export const serverLimits = {
   requestMs: 30_000,
   headersMs: 10_000,
   idleMs: 65_000,
+  lookEveryMs: 5_000,
   connections: 4096,
 } as const;
 
@@ -48,6 +49,7 @@ export function createMetaService(
       headersTimeout: serverLimits.headersMs,
       requestTimeout: serverLimits.requestMs,
       keepAliveTimeout: serverLimits.idleMs,
+      connectionsCheckingInterval: serverLimits.lookEveryMs,
     },
     (request, response) => {
       const { headers, url = '' } = request;

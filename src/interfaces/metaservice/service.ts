@@ -101,17 +101,17 @@ export class MetaService {
     }
   }
 
+  /** The answer where there is none: a body that was not taken, or a fault of this program, which its log tells of. */
   #failed(target: Target, error: unknown): Outgoing {
-    const status =
-      error instanceof BodyRefused ? error.status : failed('UNDEFINED_ERR', 'something went wrong inside this node; its log says more');
-    const { logger } = this.#parts;
-    if (!(error instanceof BodyRefused))
-      logger.error(
-        { err: error, target: 'path' in target ? target.path.slice(0, 200) : target.kind },
-        'a request failed in a way that nobody foresaw',
-      );
-    if (target.kind !== 'method') return payloadOf(envelope(status));
-    return error instanceof BodyRefused ? rpcRefusal('badBody', status.msg) : { http: 200, text: JSON.stringify({ status }) };
+    if (error instanceof BodyRefused) {
+      if (target.kind !== 'method') return payloadOf(envelope(error.status));
+      const type = this.#methods.get(target.name)?.request.name ?? '';
+      return rpcRefusal('badBody', `[E1003]Fail to parse http json body as doris.cloud.${type}: ${error.status.msg}`);
+    }
+    const asked = 'path' in target ? target.path.slice(0, 200) : target.kind;
+    this.#parts.logger.error({ err: error, target: asked }, 'a request failed in a way that nobody foresaw');
+    const status = failed('UNDEFINED_ERR', 'something went wrong inside this node; its log says more');
+    return target.kind === 'method' ? { http: 200, text: JSON.stringify({ status }) } : payloadOf(envelope(status));
   }
 
   async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
