@@ -72,6 +72,15 @@ const codeOfRejection: Readonly<Partial<Record<RejectionCode, InternalCode>>> = 
   DRAINING: 'KV_TXN_STORE_COMMIT_RETRYABLE',
   NOT_CAUGHT_UP: 'KV_TXN_STORE_GET_RETRYABLE',
   NODE_FAULT: 'UNDEFINED_ERR',
+  UNKNOWN_INSTANCE: 'KV_TXN_GET_ERR',
+  INSTANCE_DELETED: 'CLUSTER_NOT_FOUND',
+  INSTANCE_EXISTS: 'ALREADY_EXISTED',
+  TOO_MANY_OBJECT_STORES: 'UNDEFINED_ERR',
+  NO_OBJECT_STORE: 'UNDEFINED_ERR',
+  VAULT_EXISTS: 'ALREADY_EXISTED',
+  STAGE_EXISTS: 'ALREADY_EXISTED',
+  UNKNOWN_STAGE: 'STAGE_NOT_FOUND',
+  TOO_MANY_STAGES: 'UNDEFINED_ERR',
 };
 export type Overrides = Readonly<Partial<Record<RejectionCode, InternalCode>>>;
 export const internalCodeOf = (code: RejectionCode, overrides: Overrides = {}): InternalCode =>
