@@ -8,8 +8,8 @@ export type ClusterType = (typeof clusterTypes)[number];
 export const clusterStatuses = ['UNKNOWN', 'NORMAL', 'SUSPENDED', 'TO_RESUME', 'MANUAL_SHUTDOWN'] as const;
 export type ClusterStatus = (typeof clusterStatuses)[number];
 
-/** How many names and pairs a cluster may carry. */
-export const clusterLimits = { names: 1000, properties: 1000 } as const;
+/** How many names and pairs a cluster may carry, and how many clusters an instance may have. */
+export const clusterLimits = { names: 1000, properties: 1000, clustersPerInstance: 1000 } as const;
 
 export const clusterPolicy = z.strictObject({
   type: z.literal('ActiveStandby'),
@@ -55,7 +55,7 @@ export const clusterAdded = defineEvent('ClusterAdded', {
   subjects,
 });
 
-/** Raised by `dropCluster` and by `renameCluster` for an empty cluster in the way; folded by `projections/clusters.ts` and `computeNodes.ts`. */
+/** Raised by `dropCluster`, and by `renameCluster` for an empty cluster in the way; folded by `projections/clusters.ts`, `computeNodes.ts`. */
 export const clusterDropped = defineEvent('ClusterDropped', {
   about: 'A cluster was dropped, and its nodes with it.',
   version: 1,
@@ -87,7 +87,7 @@ export const mysqlUsersReplaced = defineEvent('MysqlUsersReplaced', {
 export const clusterEndpointChanged = defineEvent('ClusterEndpointChanged', {
   about: 'A cluster was given other addresses.',
   version: 1,
-  data: z.strictObject({ ...key, publicEndpoint: identifier.exactOptional(), privateEndpoint: identifier }),
+  data: z.strictObject({ ...key, publicEndpoint: identifier, privateEndpoint: identifier }),
   subjects,
 });
 

@@ -13,8 +13,8 @@ export const nodeStatuses = [
 ] as const;
 export type NodeStatus = (typeof nodeStatuses)[number];
 
-/** How many nodes one event may name; an entry of the log holds about as many. */
-export const nodeLimits = { nodesPerEvent: 1000 } as const;
+/** How many nodes one event may name (an entry of the log holds about as many), and how many a cluster may have. */
+export const nodeLimits = { nodesPerEvent: 1000, nodesPerCluster: 10_000 } as const;
 
 /** A frontend or backend as it was given. What was not given is absent. */
 export const computeNode = z.strictObject({
@@ -37,7 +37,7 @@ export type ComputeNode = Readonly<z.infer<typeof computeNode>>;
 
 const key = { instanceId, clusterId };
 const nodeRef = z.strictObject({
-  address: identifier.describe('host:port, the host before the ip; unique in its cluster.'),
+  address: z.string().max(1040).describe('host:port, the ip where there is no host; unique in its cluster.'),
   cloudUniqueId: identifier.exactOptional(),
 });
 const nodeRefs = z.array(nodeRef).min(1).max(nodeLimits.nodesPerEvent);

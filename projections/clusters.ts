@@ -1,5 +1,6 @@
 import type { ClusterPolicy, ClusterStatus, ClusterType } from '../events/clusters.ts';
-import { defineProjection } from './kit.ts';
+import { secondsOf } from './instances.ts';
+import { defineProjection, invariant, type Writable } from './kit.ts';
 import { Table } from './table.ts';
 
 /** A cluster without its nodes (`nodesOf`). */
@@ -16,7 +17,7 @@ export interface ClusterRow {
   readonly clusterNames?: readonly string[];
   readonly policy?: ClusterPolicy;
   readonly properties?: Readonly<Record<string, string>>;
-  /** Epoch seconds. */
+  /** Epoch seconds. A change of its nodes alone is none of the cluster. */
   readonly ctime: number;
   readonly mtime: number;
 }
@@ -30,8 +31,44 @@ export const clusters = defineProjection<Clusters>({
   name: 'clusters',
   version: 1,
   initial: () => ({ byKey: Table.empty(), idsByInstance: Table.empty() }),
-  on: {},
+  on: {
+    ClusterAdded: (state, { event: { data }, at }) => {
+      const key = clusterKey(data.instanceId, data.clusterId);
+      invariant(!state.byKey.has(key), `cluster ${data.clusterId} of ${data.instanceId} exists`);
+      const seconds = secondsOf(at);
+      state.byKey = state.byKey.set(key, { ...data, ctime: seconds, mtime: seconds });
+      state.idsByInstance = state.idsByInstance.update(data.instanceId, (present = []) => [...present, data.clusterId]);
+    },
+    ClusterDropped: (state, { event: { data } }) => {
+      const key = clusterKey(data.instanceId, data.clusterId);
+      invariant(state.byKey.has(key), `cluster ${data.clusterId} of ${data.instanceId} does not exist`);
+      state.byKey = state.byKey.delete(key);
+      const rest = (state.idsByInstance.get(data.instanceId) ?? []).filter((id) => id !== data.clusterId);
+      state.idsByInstance =
+        rest.length === 0 ? state.idsByInstance.delete(data.instanceId) : state.idsByInstance.set(data.instanceId, rest);
+    },
+    ClusterRenamed: (state, { event: { data }, at }) => change(state, data, at, { clusterName: data.name }),
+    MysqlUsersReplaced: (state, { event: { data }, at }) => change(state, data, at, { mysqlUserName: data.userNames }),
+    ClusterEndpointChanged: (state, { event: { data }, at }) =>
+      change(state, data, at, { publicEndpoint: data.publicEndpoint, privateEndpoint: data.privateEndpoint }),
+    ClusterStatusChanged: (state, { event: { data }, at }) => change(state, data, at, { status: data.to }),
+    VirtualClusterAltered: (state, { event: { data }, at }) =>
+      change(state, data, at, { clusterNames: data.clusterNames, policy: data.policy }),
+    ClusterPropertiesChanged: (state, { event: { data }, at }) => change(state, data, at, { properties: data.properties }),
+  },
 });
+
+function change(
+  state: Writable<Clusters>,
+  { clusterId, instanceId }: { readonly instanceId: string; readonly clusterId: string },
+  at: number,
+  fields: Partial<ClusterRow>,
+): void {
+  const key = clusterKey(instanceId, clusterId);
+  const row = state.byKey.get(key);
+  invariant(row !== undefined, `cluster ${clusterId} of ${instanceId} does not exist`);
+  state.byKey = state.byKey.set(key, { ...row, ...fields, mtime: secondsOf(at) });
+}
 
 /** Neither part can hold a control character: no two clusters have one key. */
 export const clusterKey = (instanceId: string, clusterId: string): string => `${instanceId}\n${clusterId}`;

@@ -3,12 +3,40 @@ import type { z } from 'zod';
 import type { ChanceryEvent } from '../../events/index.ts';
 import type { State } from '../../projections/state.ts';
 import type { Decision } from '../rejection.ts';
+import {
+  addCluster,
+  alterVirtualCluster,
+  dropCluster,
+  renameCluster,
+  replaceMysqlUsers,
+  setClusterEndpoint,
+  setClusterProperties,
+  setClusterStatus,
+} from './clusters.ts';
+import { addNodes, dropNodes, setNodeStatus } from './computeNodes.ts';
 import { alterClusterConfigs } from './configs.ts';
 import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinators.ts';
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
 
-const definitions = { alterClusterConfigs, joinCoordinator, loseCoordinator, forgetCoordinator, takeLeadership } as const;
+const definitions = {
+  alterClusterConfigs,
+  joinCoordinator,
+  loseCoordinator,
+  forgetCoordinator,
+  takeLeadership,
+  addCluster,
+  dropCluster,
+  renameCluster,
+  replaceMysqlUsers,
+  setClusterEndpoint,
+  setClusterStatus,
+  alterVirtualCluster,
+  setClusterProperties,
+  addNodes,
+  dropNodes,
+  setNodeStatus,
+} as const;
 
 type Definitions = typeof definitions;
 /** A request to change something: its name and, beside it, its fields. */

@@ -37,6 +37,8 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     commands: 'the only list of commands',
     configRules: 'what configs.ts asks of keys and values; tested with it',
     instanceResolution: 'which instance a cloud_unique_id belongs to; asked by every family of the Meta Service',
+    clusterRules: 'what clusters.ts and computeNodes.ts ask of a request and of its nodes; tested with them',
+    virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
   },
 };
 const familiesIn = (folder: string): readonly string[] => namesIn(folder).filter((name) => frames[folder]?.[name] === undefined);

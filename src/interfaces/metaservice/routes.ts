@@ -1,4 +1,5 @@
 /** Every RPC and every admin route there is. A family adds its two lines here and nowhere else. */
+import { clusterMethods, clusterRoutes } from './clusters.ts';
 import { failed } from './codes.ts';
 import { configRoutes } from './configs.ts';
 import { type InjectionPoints, injectionRoutes } from './injectionPoints.ts';
@@ -7,7 +8,7 @@ import { keyValues } from './keyValues.ts';
 import { type AdminRoutes, envelope, type Methods } from './method.ts';
 import { type RateLimits, rateLimitRoutes } from './rateLimits.ts';
 
-export const allMethods: Methods = {};
+export const allMethods: Methods = { ...clusterMethods };
 
 export interface RouteParts {
   readonly injectionPoints: InjectionPoints;
@@ -18,6 +19,7 @@ export interface RouteParts {
 
 /** The snapshot family of the newest upstream is not among them: its routes are unknown here. */
 export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RouteParts): AdminRoutes => ({
+  ...clusterRoutes,
   ...keyRoutes(keyValues),
   ...injectionRoutes(injectionPoints),
   ...rateLimitRoutes(rateLimits),
