@@ -19,12 +19,15 @@ import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinat
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
 
-const definitions = {
+const ofChancery = {
   alterClusterConfigs,
   joinCoordinator,
   loseCoordinator,
   forgetCoordinator,
   takeLeadership,
+} as const;
+/** The acts of the Meta Service: other surfaces offer them under these names. */
+const ofMetaService = {
   addCluster,
   dropCluster,
   renameCluster,
@@ -37,6 +40,9 @@ const definitions = {
   dropNodes,
   setNodeStatus,
 } as const;
+const definitions = { ...ofChancery, ...ofMetaService } as const;
+export const metaServiceCommands: readonly Pick<CommandDefinition<string, object>, 'name' | 'about' | 'input'>[] =
+  Object.values(ofMetaService);
 
 type Definitions = typeof definitions;
 /** A request to change something: its name and, beside it, its fields. */

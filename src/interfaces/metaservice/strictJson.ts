@@ -29,8 +29,10 @@ export function parseStrict<V extends object>(type: MessageType<V>, body: Buffer
 /** Long integers that a number cannot hold come as bigint; the slow way is taken only where there may be one. */
 const parseJson = (text: string): unknown =>
   /\d{16}/.test(text)
-    ? JSON.parse(text, (_key, value: unknown, { source }: { source?: string }) =>
-        typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d{16,64}$/.test(source ?? '') ? BigInt(source ?? '') : value,
+    ? JSON.parse(text, (_key: string, value: unknown, context?: { readonly source?: string }) =>
+        typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d{16,64}$/.test(context?.source ?? '')
+          ? BigInt(context?.source ?? '')
+          : value,
       )
     : JSON.parse(text);
 
