@@ -21,20 +21,25 @@ export const clusterPolicy = z.strictObject({
 });
 export type ClusterPolicy = Readonly<z.infer<typeof clusterPolicy>>;
 
+const clusterName = identifier.describe('Its name, unique in its instance.');
+const userNames = z.array(identifier).max(clusterLimits.names).describe('The users for whom it is the default.');
+const members = z.array(identifier).max(clusterLimits.names).describe('The names of the clusters that a virtual one groups.');
+const properties = z.record(identifier, freeText).describe('Settings that only the frontends know.');
 /** A cluster as it was given, without its nodes. What was not given is absent. */
 export const clusterFields = {
-  clusterName: identifier.exactOptional(),
-  desc: freeText.exactOptional(),
-  mysqlUserName: z.array(identifier).max(clusterLimits.names).exactOptional(),
-  publicEndpoint: identifier.exactOptional(),
-  privateEndpoint: identifier.exactOptional(),
-  clusterNames: z.array(identifier).max(clusterLimits.names).exactOptional().describe('The members of a virtual cluster.'),
-  properties: z.record(identifier, freeText).exactOptional(),
+  clusterName: clusterName.exactOptional(),
+  desc: freeText.exactOptional().describe("The caller's words."),
+  mysqlUserName: userNames.exactOptional(),
+  publicEndpoint: identifier.exactOptional().describe('Where it is reached from outside.'),
+  privateEndpoint: identifier.exactOptional().describe('Where it is reached from inside.'),
+  clusterNames: members.exactOptional(),
+  properties: properties.exactOptional(),
 } as const;
 const status = z.enum(clusterStatuses);
+const policy = clusterPolicy.describe('Which member works, and when another one takes over.');
 
 /** Free, unique in its instance, and possibly empty: a cluster that was given none is the one with the empty id. */
-export const clusterId = identifier;
+export const clusterId = identifier.describe('The cluster, unique in its instance.');
 const key = { instanceId, clusterId };
 const subjects = (data: { readonly instanceId: string; readonly clusterId: string }): readonly string[] => [
   `instance/${data.instanceId}`,
@@ -48,18 +53,18 @@ export const clusterAdded = defineEvent('ClusterAdded', {
   data: z.strictObject({
     ...key,
     ...clusterFields,
-    type: z.enum(clusterTypes),
-    status: status.exactOptional(),
-    policy: clusterPolicy.exactOptional(),
+    type: z.enum(clusterTypes).describe('SQL: frontends. COMPUTE: backends. VIRTUAL: two compute clusters under one name.'),
+    status: status.exactOptional().describe('Its status; absent when none was given.'),
+    policy: policy.exactOptional(),
   }),
   subjects,
 });
 
-/** Raised by `dropCluster`, and by `renameCluster` for an empty cluster in the way; folded by `projections/clusters.ts`, `computeNodes.ts`. */
+/** Raised by `dropCluster`, by `renameCluster` for an empty cluster in the way; folded by `projections/{clusters,computeNodes}.ts`. */
 export const clusterDropped = defineEvent('ClusterDropped', {
   about: 'A cluster was dropped, and its nodes with it.',
   version: 1,
-  data: z.strictObject({ ...key, clusterName: identifier.exactOptional() }),
+  data: z.strictObject({ ...key, clusterName: clusterName.exactOptional() }),
   subjects,
 });
 
@@ -67,7 +72,7 @@ export const clusterDropped = defineEvent('ClusterDropped', {
 export const clusterRenamed = defineEvent('ClusterRenamed', {
   about: 'A cluster was given another name.',
   version: 1,
-  data: z.strictObject({ ...key, previous: identifier.exactOptional(), name: identifier }),
+  data: z.strictObject({ ...key, previous: identifier.exactOptional().describe('The name before.'), name: clusterName }),
   subjects,
 });
 
@@ -77,8 +82,8 @@ export const mysqlUsersReplaced = defineEvent('MysqlUsersReplaced', {
   version: 1,
   data: z.strictObject({
     ...key,
-    previous: z.array(identifier).max(clusterLimits.names),
-    userNames: z.array(identifier).max(clusterLimits.names),
+    previous: z.array(identifier).max(clusterLimits.names).describe('The users before.'),
+    userNames,
   }),
   subjects,
 });
@@ -87,7 +92,11 @@ export const mysqlUsersReplaced = defineEvent('MysqlUsersReplaced', {
 export const clusterEndpointChanged = defineEvent('ClusterEndpointChanged', {
   about: 'A cluster was given other addresses.',
   version: 1,
-  data: z.strictObject({ ...key, publicEndpoint: identifier, privateEndpoint: identifier }),
+  data: z.strictObject({
+    ...key,
+    publicEndpoint: identifier.describe('Where it is reached from outside; empty: nowhere.'),
+    privateEndpoint: identifier.describe('Where it is reached from inside.'),
+  }),
   subjects,
 });
 
@@ -95,7 +104,7 @@ export const clusterEndpointChanged = defineEvent('ClusterEndpointChanged', {
 export const clusterStatusChanged = defineEvent('ClusterStatusChanged', {
   about: 'A compute cluster changed its status.',
   version: 1,
-  data: z.strictObject({ ...key, from: status, to: status }),
+  data: z.strictObject({ ...key, from: status.describe('The status before.'), to: status.describe('The status from now on.') }),
   subjects,
 });
 
@@ -103,7 +112,7 @@ export const clusterStatusChanged = defineEvent('ClusterStatusChanged', {
 export const virtualClusterAltered = defineEvent('VirtualClusterAltered', {
   about: 'The members or the policy of a virtual cluster were changed.',
   version: 1,
-  data: z.strictObject({ ...key, clusterNames: z.array(identifier).max(clusterLimits.names), policy: clusterPolicy }),
+  data: z.strictObject({ ...key, clusterNames: members, policy }),
   subjects,
 });
 
@@ -111,7 +120,7 @@ export const virtualClusterAltered = defineEvent('VirtualClusterAltered', {
 export const clusterPropertiesChanged = defineEvent('ClusterPropertiesChanged', {
   about: 'The properties of a cluster were changed.',
   version: 1,
-  data: z.strictObject({ ...key, properties: z.record(identifier, freeText) }),
+  data: z.strictObject({ ...key, properties }),
   subjects,
 });
 

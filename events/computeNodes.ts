@@ -40,7 +40,7 @@ const nodeRef = z.strictObject({
   address: z.string().max(1040).describe('host:port, the ip where there is no host; unique in its cluster.'),
   cloudUniqueId: identifier.exactOptional(),
 });
-const nodeRefs = z.array(nodeRef).min(1).max(nodeLimits.nodesPerEvent);
+const nodeRefs = z.array(nodeRef).min(1).max(nodeLimits.nodesPerEvent).describe('Which nodes.');
 const subjects = (data: { readonly instanceId: string; readonly clusterId: string }): readonly string[] => [
   `instance/${data.instanceId}`,
   `cluster/${data.instanceId}/${data.clusterId}`,
@@ -53,7 +53,7 @@ export const nodesAdded = defineEvent('NodesAdded', {
   data: z.strictObject({
     ...key,
     type: z.enum(clusterTypes).describe("The cluster's: frontends are in SQL clusters, backends in all others."),
-    nodes: z.array(computeNode).min(1).max(nodeLimits.nodesPerEvent),
+    nodes: z.array(computeNode).min(1).max(nodeLimits.nodesPerEvent).describe('The nodes, in stored order.'),
   }),
   subjects,
 });
@@ -70,7 +70,7 @@ export const nodesDropped = defineEvent('NodesDropped', {
 export const nodeStatusChanged = defineEvent('NodeStatusChanged', {
   about: 'Nodes began or finished to hand over their work.',
   version: 1,
-  data: z.strictObject({ ...key, nodes: nodeRefs, to: z.enum(nodeStatuses) }),
+  data: z.strictObject({ ...key, nodes: nodeRefs, to: z.enum(nodeStatuses).describe('Their status from now on.') }),
   subjects,
 });
 
