@@ -16,8 +16,22 @@ import {
 import { addNodes, dropNodes, setNodeStatus } from './computeNodes.ts';
 import { alterClusterConfigs } from './configs.ts';
 import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinators.ts';
+import { createInstance, dropInstance, renameInstance, setInstanceEncryption, setInstanceStatus, setRamUser } from './instances.ts';
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
+import {
+  addBuiltInVault,
+  addObjectStore,
+  addStorageVault,
+  alterStorageVault,
+  dropStorageVault,
+  rotateKeys,
+  rotateObjectStoreKeys,
+  setDefaultVault,
+  setServiceIdentity,
+  unsetDefaultVault,
+} from './storage.ts';
+import { createStage, dropStage } from './storageStages.ts';
 
 const ofChancery = {
   alterClusterConfigs,
@@ -28,6 +42,24 @@ const ofChancery = {
 } as const;
 /** The acts of the Meta Service: other surfaces offer them under these names. */
 const ofMetaService = {
+  createInstance,
+  dropInstance,
+  renameInstance,
+  setInstanceStatus,
+  setInstanceEncryption,
+  setRamUser,
+  addObjectStore,
+  rotateObjectStoreKeys,
+  rotateKeys,
+  addStorageVault,
+  addBuiltInVault,
+  alterStorageVault,
+  dropStorageVault,
+  setDefaultVault,
+  unsetDefaultVault,
+  setServiceIdentity,
+  createStage,
+  dropStage,
   addCluster,
   dropCluster,
   renameCluster,

@@ -36,6 +36,8 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     kit: 'what every decider is made with',
     commands: 'the only list of commands',
     configRules: 'what configs.ts asks of keys and values; tested with it',
+    storageRules: 'what instances.ts and storage.ts ask of keys, object stores and vaults; tested with them',
+    storageStages: 'the stages of storage.ts, in a file of their own; tested with it',
     instanceResolution: 'which instance a cloud_unique_id belongs to; asked by every family of the Meta Service',
     clusterRules: 'what clusters.ts and computeNodes.ts ask of a request and of its nodes; tested with them',
     virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
