@@ -183,7 +183,8 @@ export const renameCluster = defineCommand({
         mayReplace && holder.clusterId !== row.clusterId && nodesOf(state.computeNodes, instanceId, holder.clusterId).length === 0;
       if (isReplaced) return accept<ChanceryEvent>(clusterDropped({ instanceId, clusterId: holder.clusterId, clusterName: name }), renamed);
       const what = 'failed to rename cluster, a cluster with the same name already exists in this instance';
-      return refused(rejection('CLUSTER_EXISTS', 'cluster.clusterName', `${what} ${brief(holder)}`));
+      const { instanceId: _known, ...present } = holder;
+      return refused(rejection('CLUSTER_EXISTS', 'cluster.clusterName', `${what} ${brief(present)}`));
     }),
 });
 
