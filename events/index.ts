@@ -37,6 +37,24 @@ import {
   storageVaultAltered,
   storageVaultDropped,
 } from './storage.ts';
+import {
+  compactionAborted,
+  compactionCommitted,
+  compactionExtended,
+  compactionStarted,
+  rowsetCommitted,
+  type TabletEvent,
+  tabletDatabaseCorrected,
+  tabletStatsRecounted,
+  tabletsCreated,
+} from './tablets.ts';
+import {
+  type TransactionEvent,
+  transactionAborted,
+  transactionBegun,
+  transactionCommitted,
+  transactionPrecommitted,
+} from './transactions.ts';
 
 export type ChanceryEvent =
   | LeadershipEvent
@@ -45,7 +63,9 @@ export type ChanceryEvent =
   | InstanceEvent
   | StorageEvent
   | ClusterEvent
-  | ComputeNodeEvent;
+  | ComputeNodeEvent
+  | TransactionEvent
+  | TabletEvent;
 
 const definitions = [
   logCreated,
@@ -81,6 +101,18 @@ const definitions = [
   nodesAdded,
   nodesDropped,
   nodeStatusChanged,
+  transactionBegun,
+  transactionPrecommitted,
+  transactionCommitted,
+  transactionAborted,
+  tabletsCreated,
+  rowsetCommitted,
+  compactionStarted,
+  compactionExtended,
+  compactionAborted,
+  compactionCommitted,
+  tabletStatsRecounted,
+  tabletDatabaseCorrected,
 ] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */

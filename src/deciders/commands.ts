@@ -32,6 +32,9 @@ import {
   unsetDefaultVault,
 } from './storage.ts';
 import { createStage, dropStage } from './storageStages.ts';
+import { finishTabletJob, startTabletJob } from './tabletJobs.ts';
+import { commitRowset, createTablets, fixTabletDatabase, fixTabletStats, prepareRowset } from './tablets.ts';
+import { abortTransaction, beginTransaction, commitTransaction, precommitTransaction } from './transactions.ts';
 
 const ofChancery = {
   alterClusterConfigs,
@@ -71,6 +74,17 @@ const ofMetaService = {
   addNodes,
   dropNodes,
   setNodeStatus,
+  beginTransaction,
+  precommitTransaction,
+  commitTransaction,
+  abortTransaction,
+  createTablets,
+  prepareRowset,
+  commitRowset,
+  startTabletJob,
+  finishTabletJob,
+  fixTabletStats,
+  fixTabletDatabase,
 } as const;
 const definitions = { ...ofChancery, ...ofMetaService } as const;
 export const metaServiceCommands: readonly Pick<CommandDefinition<string, object>, 'name' | 'about' | 'input'>[] =

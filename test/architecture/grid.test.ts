@@ -41,6 +41,7 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     instanceResolution: 'which instance a cloud_unique_id belongs to; asked by every family of the Meta Service',
     clusterRules: 'what clusters.ts and computeNodes.ts ask of a request and of its nodes; tested with them',
     virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
+    tabletJobs: 'the compactions of tablets.ts; tested with it',
   },
 };
 const familiesIn = (folder: string): readonly string[] => namesIn(folder).filter((name) => frames[folder]?.[name] === undefined);

@@ -5,6 +5,7 @@ import { clusterWords } from './clusterWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 import { storageWords } from './storageWords.ts';
+import { transactionWords } from './transactionWords.ts';
 
 /** A family adds a line for each of its events: what happened, for somebody who knows the cluster and not this code. */
 const words: Words = {
@@ -21,6 +22,7 @@ const words: Words = {
   ...instanceWords,
   ...storageWords,
   ...clusterWords,
+  ...transactionWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */
