@@ -129,14 +129,14 @@ export const dropInstance = defineCommand({
 export const renameInstance = defineCommand({
   name: 'renameInstance',
   about: 'Rename an instance.',
-  input: z.strictObject({ ...named, newName: freeText.exactOptional() }),
-  decide: (state, { instanceId, newName = '' }) => {
+  input: z.strictObject({ ...named, instanceName: freeText.exactOptional() }),
+  decide: (state, { instanceId, instanceName = '' }) => {
     const instance = alterable(state, instanceId);
     if (isRejection(instance)) return refused(instance);
-    if (newName === '') return reject('INVALID_INSTANCE', 'newName', 'rename instance name, but not set');
-    if (newName === instance.name) return accept();
+    if (instanceName === '') return reject('INVALID_INSTANCE', 'instanceName', 'rename instance name, but not set');
+    if (instanceName === instance.name) return accept();
     const previous = instance.name === undefined ? {} : { previous: instance.name };
-    return accept(instanceRenamed({ instanceId: instance.instanceId, ...previous, name: newName }));
+    return accept(instanceRenamed({ instanceId: instance.instanceId, ...previous, name: instanceName }));
   },
 });
 
@@ -147,18 +147,18 @@ export const renameInstance = defineCommand({
 export const setInstanceStatus = defineCommand({
   name: 'setInstanceStatus',
   about: 'Mark an instance as overdue, or as normal again.',
-  input: z.strictObject({ ...named, status: z.enum(['NORMAL', 'OVERDUE']) }),
-  decide: (state, { instanceId: id, status }) => {
+  input: z.strictObject({ ...named, op: z.enum(['SET_NORMAL', 'SET_OVERDUE']) }),
+  decide: (state, { instanceId: id, op }) => {
     const instance = alterable(state, id);
     if (isRejection(instance)) return refused(instance);
     const { instanceId, status: from } = instance;
-    const word = status === 'NORMAL' ? 'normal' : 'overdue';
-    const conflict = (detail: string) => reject('INSTANCE_STATUS_CONFLICT', 'status', `${detail}, instance_id = ${instanceId}`);
+    const [to, word] = op === 'SET_NORMAL' ? (['NORMAL', 'normal'] as const) : (['OVERDUE', 'overdue'] as const);
+    const conflict = (detail: string) => reject('INSTANCE_STATUS_CONFLICT', 'op', `${detail}, instance_id = ${instanceId}`);
     if (from === 'DELETED') return conflict(`can't set deleted instance to ${word}`);
-    if (from === status)
+    if (from === to)
       // The two blanks are upstream's.
-      return conflict(status === 'NORMAL' ? 'the instance is already normal' : 'the instance has already set  instance to overdue');
-    return accept(instanceStatusChanged({ instanceId, from, to: status }));
+      return conflict(to === 'NORMAL' ? 'the instance is already normal' : 'the instance has already set  instance to overdue');
+    return accept(instanceStatusChanged({ instanceId, from, to }));
   },
 });
 
