@@ -3,12 +3,14 @@ import { clusterMethods, clusterRoutes } from './clusters.ts';
 import { failed } from './codes.ts';
 import { configRoutes } from './configs.ts';
 import { type InjectionPoints, injectionRoutes } from './injectionPoints.ts';
+import { instanceMethods, instanceRoutes } from './instances.ts';
 import { keyRoutes } from './keyTools.ts';
 import { keyValues } from './keyValues.ts';
 import { type AdminRoutes, envelope, type Methods } from './method.ts';
 import { type RateLimits, rateLimitRoutes } from './rateLimits.ts';
+import { storageMethods, storageRoutes } from './storage.ts';
 
-export const allMethods: Methods = { ...clusterMethods };
+export const allMethods: Methods = { ...instanceMethods, ...storageMethods, ...clusterMethods };
 
 export interface RouteParts {
   readonly injectionPoints: InjectionPoints;
@@ -19,6 +21,8 @@ export interface RouteParts {
 
 /** The snapshot family of the newest upstream is not among them: its routes are unknown here. */
 export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RouteParts): AdminRoutes => ({
+  ...instanceRoutes,
+  ...storageRoutes,
   ...clusterRoutes,
   ...keyRoutes(keyValues),
   ...injectionRoutes(injectionPoints),
