@@ -102,7 +102,7 @@ const withoutEnd = (text: string): string => text.replace(/\n+$/, '');
 const placeholders: Readonly<Record<string, string>> = {
   '<seconds>': String.raw`\d{10}`,
   '<milliseconds>': String.raw`\d{13}`,
-  '<position>': String.raw`\d+`,
+  '<position>': String.raw` *\d+`, // A column of them is aligned on the right.
   '<number>': String.raw`\d+`,
   '<random id>': '[0-9A-Za-z_-]{8,64}',
   '<cipher text>': '[0-9A-Za-z+/=:._-]{20,}',
