@@ -9,7 +9,9 @@ export type TransactionStatus = (typeof transactionStatuses)[number];
 /** How many tables and rowsets a transaction may touch, and how many transactions may share a label whatever the config says. */
 export const transactionLimits = { tables: 1000, rowsets: 10_000, perLabel: 1000 } as const;
 
-export const requestId = z.strictObject({ hi: int64.exactOptional(), lo: int64.exactOptional() });
+/** All 64 bits as decimal text: frontends send random ones (decision 0012). */
+const half = z.string().regex(/^-?\d{1,19}$/, 'a 64-bit integer');
+export const requestId = z.strictObject({ hi: half.exactOptional(), lo: half.exactOptional() });
 /** Enum fields hold a name, or a number that the enum does not know. */
 const enumValue = z.union([identifier, int32]);
 export const coordinator = z.strictObject({

@@ -115,7 +115,7 @@ function labelFault(
 
 type RequestId = z.infer<typeof requestId> | undefined;
 const isSameRequest = (a: RequestId, b: RequestId): boolean =>
-  a !== undefined && b !== undefined && (a.hi ?? 0) === (b.hi ?? 0) && (a.lo ?? 0) === (b.lo ?? 0);
+  a !== undefined && b !== undefined && (a.hi ?? '0') === (b.hi ?? '0') && (a.lo ?? '0') === (b.lo ?? '0');
 
 /**
  * Says that a transaction is ready to be committed.
