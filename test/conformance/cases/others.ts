@@ -12,6 +12,7 @@ import {
   instance,
   internal,
   invalid,
+  legacyInstance,
   ok,
   okWith,
   on,
@@ -193,7 +194,7 @@ const external = {
 } as const;
 const stages: readonly Case[] = [
   on('17 get_stage: an internal one that is not there', (i) => [
-    instance(i),
+    legacyInstance(i),
     admin(
       'get_stage',
       { cloud_unique_id: uid(i), type: 'INTERNAL', mysql_user_name: 'u', mysql_user_id: 'u1' },
