@@ -33,6 +33,8 @@ export const givenVault = z.strictObject({
 });
 export type GivenVault = Readonly<z.infer<typeof givenVault>>;
 export const cloudUniqueId = identifier.exactOptional();
+/** How many bytes an object store may take in wire form. */
+export const storeBytes = 1024;
 export const objBytes = z.number().int().min(0).exactOptional().describe('What the object store takes in wire form, keys in clear.');
 export const pathSuffix = identifier
   .max(64)
@@ -105,7 +107,7 @@ export function givenStoreFault(request: {
 }): Rejection | undefined {
   const { obj, objBytes: size = 0, ...rest } = request;
   if (obj === undefined) return invalid('obj', `s3 obj info err ${repeated(rest)}`);
-  if (size > 1024) return invalid('obj', `s3 obj info greater than 1k ${repeated({ ...rest, obj })}`);
+  if (size > storeBytes) return invalid('obj', `s3 obj info greater than 1k ${repeated({ ...rest, obj })}`);
   const { ak, roleArn, sk } = obj;
   if (isEmpty(roleArn) && (ak === undefined || sk === undefined)) return invalid('obj', `s3 obj info err ${repeated({ ...rest, obj })}`);
   if (roleArn !== undefined && (ak !== undefined || sk !== undefined))

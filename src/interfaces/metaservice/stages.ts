@@ -62,16 +62,14 @@ function stageAsked(request: GetStage, context: Context): GotStage {
 function internalStage({ mysqlUserId = '', mysqlUserName = '' }: GetStage, row: StorageRow | undefined, { sealer }: Context): GotStage {
   if (mysqlUserName === '') return fail('INVALID_ARGUMENT', 'mysql user name not set');
   if (mysqlUserId === '') return fail('INVALID_ARGUMENT', 'mysql user id not set');
-  if (row === undefined || row.objectStores.length === 0)
-    return fail('UNDEFINED_ERR', 'impossible, instance must have at least one obj_info.');
-  const found = row.stages.find(({ mysqlUserName: names, type }) => type === 'INTERNAL' && names?.[0] === mysqlUserName);
+  const found = row?.stages.find(({ mysqlUserName: names, type }) => type === 'INTERNAL' && names?.[0] === mysqlUserName);
   if (found === undefined) return fail('STAGE_NOT_FOUND', 'stage not found, create a new one');
   if (found.mysqlUserId?.[0] !== mysqlUserId)
     return {
       ...fail('STATE_ALREADY_EXISTED_FOR_USER', 'aba user, drop stage and create a new one'),
       stage: [stageMessage(found, sealer)],
     };
-  const store = row.objectStores.find(({ id }) => id === found.objInfo?.id);
+  const store = row?.objectStores.find(({ id }) => id === found.objInfo?.id);
   if (store === undefined) return fail('UNDEFINED_ERR', 'impossible, id invalid');
   const { bucket, endpoint, externalEndpoint, provider, region } = store;
   const place = { bucket, endpoint, externalEndpoint, provider, region, prefix: found.objInfo?.prefix };

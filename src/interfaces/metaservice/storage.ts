@@ -3,6 +3,7 @@ import type { State } from '../../../projections/state.ts';
 import { defaultVaultOf, storageOf } from '../../../projections/storage.ts';
 import type { Command } from '../../deciders/commands.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
+import { storeBytes } from '../../deciders/storageRules.ts';
 import { failed, type Overrides, ok, type Status } from './codes.ts';
 import { enumNumber } from './enums.ts';
 import type { ValueOf } from './message.ts';
@@ -53,9 +54,15 @@ const getObjStoreInfo = defineMethod({
 type Alter = ValueOf<typeof alterObjStoreInfoRequest>;
 type Altered = ValueOf<typeof alterObjStoreInfoResponse> & { readonly status: Status };
 const about = ({ cloudUniqueId }: Alter): object => (cloudUniqueId === undefined ? {} : { cloudUniqueId });
-/** An object store with its size in wire form, which can only be told before its keys are sealed. */
-const storeFields = (store: Alter['obj'], { sealer }: Context): object =>
-  store === undefined ? {} : { obj: givenStore(store, sealer), objBytes: wireSize(objectStoreInfo, store) };
+/**
+ * An object store with its size in wire form, which can only be told before its keys are sealed. One that is refused for its size need
+ * not come along: it may hold texts that no command takes.
+ */
+function storeFields(store: Alter['obj'], { sealer }: Context): object {
+  if (store === undefined) return {};
+  const size = wireSize(objectStoreInfo, store);
+  return { obj: size > storeBytes ? {} : givenStore(store, sealer), objBytes: size };
+}
 
 const operationNumber = (op: Alter['op']): number => (op === undefined ? 0 : (enumNumber(alterObjStoreInfoOp, op) ?? 0));
 const refusedOperation = (op: Alter['op']): Status => failed('INVALID_ARGUMENT', `invalid request op, op=${operationNumber(op)}`);
@@ -82,6 +89,13 @@ const alterObjStoreInfo = defineMethod({
   },
 });
 
+/** A vault whose object store comes on its own. */
+function namedVault(vault: Alter['vault']): object {
+  if (vault === undefined) return {};
+  const { id: _id, objInfo: _objInfo, ...rest } = vault;
+  return { vault: rest };
+}
+
 /** The command behind an operation on vaults; keys are sealed. */
 function vaultCommand(
   request: Alter,
@@ -92,7 +106,7 @@ function vaultCommand(
   const asDefault = setAsDefaultStorageVault === undefined ? {} : { setAsDefaultStorageVault };
   switch (op) {
     case 'ADD_S3_VAULT':
-      return { name: 'addStorageVault', kind: 'S3', ...fields, ...storeFields(obj, context), ...asDefault };
+      return { name: 'addStorageVault', kind: 'S3', ...about(request), ...namedVault(vault), ...storeFields(obj, context), ...asDefault };
     case 'ADD_HDFS_INFO':
       return { name: 'addStorageVault', kind: 'HDFS', ...fields, ...asDefault, pathSuffix: context.newId() };
     case 'ADD_BUILT_IN_VAULT':
