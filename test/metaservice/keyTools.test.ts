@@ -108,6 +108,38 @@ describe('get_value', () => {
   });
 });
 
+describe('get_value of records', () => {
+  const keys = { ak: 'AKIDEXAMPLE', sk: 'a-secret-that-no-one-sees' };
+  const store = { ...keys, bucket: 'b', prefix: 'p', endpoint: 'e', region: 'r', provider: 'S3', external_endpoint: 'x' };
+
+  test('an instance, its secrets as they lie in the log', async () => {
+    expect((await served.post('create_instance', { instance_id: 'kv1', user_id: 'u', name: 'n', obj_info: store })).status).toBe(200);
+    const reply = await served.post('get_value?key_type=InstanceKey&instance_id=kv1');
+    expect(reply.status).toBe(200);
+    expect(reply.text).toMatch(/^\{"user_id":"u","instance_id":"kv1","name":"n",.*"obj_info":\[.*\}\n$/);
+    expect(reply.text).not.toContain(keys.ak);
+    expect(reply.text).not.toContain(keys.sk);
+    const byHex = `get_value?key_type=InstanceKey&key=${Buffer.from('\x01\x10instance\0\x01\x10kv1\0\x01', 'latin1').toString('hex')}`;
+    expect((await served.post(byHex)).text).toBe(reply.text);
+  });
+
+  test('a vault', async () => {
+    expect((await served.post('create_instance', { instance_id: 'kv2', user_id: 'u', vault: { obj_info: store } })).status).toBe(200);
+    const reply = await served.post('get_value?key_type=StorageVaultKey&instance_id=kv2&vault_id=1');
+    expect(reply.text).toMatch(/^\{"id":"1","name":"built_in_storage_vault","obj_info":\{.*\}\n$/);
+    expect(reply.text).not.toContain(keys.sk);
+    expect((await served.post('get_value?key_type=StorageVaultKey&instance_id=kv2&vault_id=2')).status).toBe(500);
+  });
+
+  test("the service's own account", async () => {
+    expect((await served.post('get_value?key_type=MetaServiceArnInfoKey')).status).toBe(500);
+    expect((await served.post('alter_iam', { account_id: 'arn', ...keys })).json).toEqual({ code: 'OK', msg: '' });
+    const reply = await served.post('get_value?key_type=MetaServiceArnInfoKey');
+    expect(reply.text).toMatch(/^\{"user_id":"arn",.*\}\n$/);
+    expect(reply.text).not.toContain(keys.sk);
+  });
+});
+
 test('set_value is refused and changes nothing', async () => {
   const before = served.node.state.position;
   const reply = await served.post('set_value?key_type=InstanceKey&instance_id=test', { instance_id: 'test' });

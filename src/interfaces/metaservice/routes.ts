@@ -9,8 +9,10 @@ import { keyValues } from './keyValues.ts';
 import { type AdminRoutes, envelope, type Methods } from './method.ts';
 import { type RateLimits, rateLimitRoutes } from './rateLimits.ts';
 import { storageMethods, storageRoutes } from './storage.ts';
+import { tabletMethods, tabletRoutes } from './tablets.ts';
+import { transactionMethods, transactionRoutes } from './transactions.ts';
 
-export const allMethods: Methods = { ...instanceMethods, ...storageMethods, ...clusterMethods };
+export const allMethods: Methods = { ...instanceMethods, ...storageMethods, ...clusterMethods, ...transactionMethods, ...tabletMethods };
 
 export interface RouteParts {
   readonly injectionPoints: InjectionPoints;
@@ -24,6 +26,8 @@ export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RoutePar
   ...instanceRoutes,
   ...storageRoutes,
   ...clusterRoutes,
+  ...transactionRoutes,
+  ...tabletRoutes,
   ...keyRoutes(keyValues),
   ...injectionRoutes(injectionPoints),
   ...rateLimitRoutes(rateLimits),
