@@ -41,7 +41,7 @@ import {
 } from './clusterRules.ts';
 import { liveInstance } from './instanceResolution.ts';
 import { defineCommand } from './kit.ts';
-import { groupAfter, groupFault, membersFault, ownerOf, partsFault, policyGiven, requestFault } from './virtualClusters.ts';
+import { groupAfter, groupFault, inconsistent, membersFault, ownerOf, partsFault, policyGiven, requestFault } from './virtualClusters.ts';
 
 const input = z.strictObject(alterClusterFields);
 
@@ -270,10 +270,12 @@ export const alterVirtualCluster = defineCommand({
       const present = { clusterNames: row.clusterNames, policy: row.policy };
       const after = groupAfter(present, cluster);
       const { mysqlUserName, privateEndpoint, publicEndpoint, status: clusterStatus } = row;
-      const parts = { mysqlUserName, privateEndpoint, publicEndpoint, clusterStatus };
       const nodes = nodesOf(state.computeNodes, instanceId, row.clusterId);
       const fault =
-        membersFault(state, instanceId, cluster.clusterNames ?? [], row.clusterId) ?? partsFault({ ...parts, nodes }) ?? groupFault(after);
+        membersFault(state, instanceId, cluster.clusterNames ?? [], row.clusterId) ??
+        (row.type === 'VIRTUAL' ? undefined : inconsistent) ??
+        partsFault({ mysqlUserName, privateEndpoint, publicEndpoint, clusterStatus, nodes }) ??
+        groupFault(after);
       if (fault !== undefined) return refused(fault);
       const { clusterNames = [], policy } = after;
       if (policy === undefined) return accept();

@@ -17,6 +17,7 @@ export const requestFault = (state: State, cluster: GivenCluster, isNew: boolean
     ? (partsFault(cluster) ?? groupFault({ clusterNames: cluster.clusterNames, policy: cluster.clusterPolicy }))
     : undefined);
 
+export const inconsistent = invalid('cluster', 'Inconsistent virtual cluster args');
 interface Parts {
   readonly nodes?: readonly unknown[] | undefined;
   readonly mysqlUserName?: readonly string[] | undefined;
@@ -28,7 +29,7 @@ interface Parts {
 export function partsFault(parts: Parts): Rejection | undefined {
   const { clusterStatus, mysqlUserName = [], nodes = [], privateEndpoint, publicEndpoint } = parts;
   const given = [publicEndpoint, privateEndpoint, clusterStatus].some((value) => value !== undefined);
-  return given || nodes.length > 0 || mysqlUserName.length > 0 ? invalid('cluster', 'Inconsistent virtual cluster args') : undefined;
+  return given || nodes.length > 0 || mysqlUserName.length > 0 ? inconsistent : undefined;
 }
 
 /** Whether names and policy fit together, defaults taken for what is not given. Whether such clusters exist is `membersFault`. */
