@@ -26,7 +26,7 @@ export function quickCheck(schema: z.core.$ZodType): Check {
     case 'record':
       return withAll(properties(quickCheck(def.keyType), quickCheck(def.valueType)), def.checks);
     case 'union':
-      return 'discriminator' in def ? withAll(tagged(def as z.core.$ZodDiscriminatedUnionDef), def.checks) : unsure;
+      return withAll('discriminator' in def ? tagged(def as z.core.$ZodDiscriminatedUnionDef) : any(def.options), def.checks);
     case 'object':
       return withAll(strictObject(def), def.checks);
     default:
@@ -104,6 +104,12 @@ const properties = (keyFits: Check, fits: Check): Check => {
     return true;
   };
 };
+
+/** No schema of an event transforms what it reads: whichever option accepts a value gives back the same. */
+function any(options: readonly z.core.$ZodType[]): Check {
+  const checks = options.map(quickCheck);
+  return (value) => checks.some((fits) => fits(value));
+}
 
 function tagged({ discriminator, options }: z.core.$ZodDiscriminatedUnionDef): Check {
   const byTag = new Map<unknown, Check>();

@@ -323,3 +323,14 @@ export const partitionVersionOf = (
 /** undefined for a tablet that never had one. */
 export const jobsOf = (state: Tablets, instanceId: string, tabletId: number): readonly CompactionJob[] | undefined =>
   state.jobs.get(keyOf(instanceId, tabletId));
+export interface TabletJob {
+  readonly instanceId: string;
+  readonly tabletId: number;
+  readonly job: CompactionJob;
+}
+/** Every compaction that was begun and has not ended, by instance and tablet. */
+export const tabletJobRows = (state: Tablets): readonly TabletJob[] =>
+  state.jobs.keys().flatMap((key) => {
+    const [instanceId = '', tabletId] = key.split('\n');
+    return (state.jobs.get(key) ?? []).map((job) => ({ instanceId, tabletId: Number(tabletId), job }));
+  });

@@ -79,3 +79,6 @@ export function newestOfLabel(state: Transactions, instanceId: string, dbId: num
   const id = idsOfLabel(state, instanceId, dbId, label).at(-1);
   return id === undefined ? undefined : transactionOf(state, instanceId, id);
 }
+/** Every transaction, ids ascending. */
+export const transactionRows = (state: Transactions): readonly TransactionRow[] =>
+  [...state.byId.rows()].map(([, row]) => row).sort((a, b) => a.transactionId - b.transactionId);

@@ -41,6 +41,11 @@ test('the keys, their types and defaults are those of Fluss, and a few of our ow
   expect(knownKeys.map((key) => [key, configKeyOf(key)?.type.name, configKeyOf(key)?.default])).toEqual([
     ['chancery.coordinator.forget-after', 'Duration', '24 h'],
     ['chancery.log.level', 'LogLevel', 'info'],
+    ['chancery.meta-service.aborted-transactions-per-label', 'Integer', '100'],
+    ['chancery.meta-service.check-cluster-names', 'Boolean', 'false'],
+    ['chancery.meta-service.check-instance-id', 'Boolean', 'true'],
+    ['chancery.meta-service.distinguish-hdfs-paths', 'Boolean', 'true'],
+    ['chancery.meta-service.protect-young-frontends', 'Boolean', 'true'],
     ['chancery.submit.rate-limit-per-sec', 'Integer', '0'],
     ['datalake.enabled', 'Boolean', undefined],
     ['datalake.format', 'DataLakeFormat', undefined],

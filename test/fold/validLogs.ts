@@ -4,7 +4,9 @@ import { type ConfigValue, clusterConfigsChanged } from '../../events/configs.ts
 import { coordinatorForgotten, coordinatorJoined, coordinatorLost } from '../../events/coordinators.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
+import type { Command } from '../../src/deciders/commands.ts';
 import { type Chapter, startedAt } from '../support/given.ts';
+import { anyAct, foundation, Teller } from './metaServiceActs.ts';
 
 const text = (value: string): ConfigValue => ({ kind: 'text', text: value });
 const sealed = (value: string): ConfigValue => ({
@@ -29,7 +31,9 @@ type Step =
   | { readonly what: 'lead'; readonly nodeId: string; readonly ahead: number; readonly fromFile: Readonly<Record<string, ConfigValue>> }
   | { readonly what: 'join'; readonly nodeId: string; readonly port: number }
   | { readonly what: 'leave'; readonly nodeId: string; readonly forgetAfterMs: number }
-  | { readonly what: 'configure'; readonly changes: readonly { key: string; previous: ConfigValue; value: ConfigValue }[] };
+  | { readonly what: 'configure'; readonly changes: readonly { key: string; previous: ConfigValue; value: ConfigValue }[] }
+  | { readonly what: 'act'; readonly command: Command }
+  | { readonly what: 'transact'; readonly step: Parameters<Teller['transact']>[0] };
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     what: fc.constant('lead' as const),
@@ -40,7 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ what: fc.constant('join' as const), nodeId, port: fc.nat(2) }),
   fc.record({ what: fc.constant('leave' as const), nodeId, forgetAfterMs: fc.integer({ min: 1, max: 100_000_000 }) }),
   fc.record({ what: fc.constant('configure' as const), changes: fc.array(change, { minLength: 1, maxLength: 6 }) }),
-  fc.record({ what: fc.constant('configure' as const), changes: fc.array(change, { minLength: 1, maxLength: 6 }) }),
+  ...[0, 1, 2, 3, 4].map(() => fc.record({ what: fc.constant('act' as const), command: anyAct })),
+  fc.record({ what: fc.constant('transact' as const), step: fc.constantFrom('write', 'precommit', 'commit', 'commit2pc') }),
 );
 interface Draft {
   readonly steps: readonly Step[];
@@ -49,11 +54,12 @@ interface Draft {
 }
 
 /** Tells a story: leaving turns into being lost, and that into being forgotten. */
-function chaptersOf(drafts: readonly Draft[]): readonly Chapter[] {
+function chaptersOf([drafts, isFounded]: readonly [readonly Draft[], boolean]): readonly Chapter[] {
   const nodes = new Map<string, 'member' | 'lost'>();
   let epoch = 1;
   let at = startedAt;
-  const eventOf = (one: Step): ChanceryEvent | undefined => {
+  const teller = new Teller();
+  const eventOf = (one: Exclude<Step, { what: 'act' | 'transact' }>): ChanceryEvent | undefined => {
     switch (one.what) {
       case 'lead':
         epoch += one.ahead;
@@ -74,32 +80,41 @@ function chaptersOf(drafts: readonly Draft[]): readonly Chapter[] {
         return clusterConfigsChanged({ changes: [...one.changes] });
     }
   };
-  const first = {
-    events: [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })],
-    at,
+  const eventsOf = (one: Step): readonly ChanceryEvent[] => {
+    if (one.what === 'act') return teller.act(one.command, at);
+    if (one.what === 'transact') return teller.transact(one.step, at);
+    const event = eventOf(one);
+    return event === undefined ? [] : [teller.tell(event, at)];
   };
+  const began = [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })];
+  const first = { events: began.map((event) => teller.tell(event, at)), at };
+  const founded = isFounded ? [{ events: foundation.flatMap((command) => teller.act(command, at)), at }] : [];
   const rest = drafts.flatMap(({ steps, laterMs, commandId }) => {
     at += laterMs;
     // An entry has one epoch: a leadership begins a new one.
     const parts: ChanceryEvent[][] = [[]];
     for (const one of steps) {
-      const event = eventOf(one);
-      if (event?.type === 'LeadershipTaken') parts.push([]);
-      if (event !== undefined) parts.at(-1)?.push(event);
+      const events = eventsOf(one);
+      if (events[0]?.type === 'LeadershipTaken') parts.push([]);
+      parts.at(-1)?.push(...events);
     }
     return parts.filter((events) => events.length > 0).map((events): Chapter => ({ events, at, commandId }));
   });
-  return [first, ...rest];
+  teller.end();
+  return [first, ...founded, ...rest];
 }
 
 /** Chapters of a valid log, at most 40 entries. */
 export const validLog: fc.Arbitrary<readonly Chapter[]> = fc
-  .array(
-    fc.record({
-      steps: fc.array(step, { minLength: 1, maxLength: 5 }),
-      laterMs: fc.oneof(fc.constant(0), fc.nat(2000), fc.nat(20_000_000)),
-      commandId: fc.nat(20).map((n) => `command-${n}`),
-    }),
-    { maxLength: 20 },
+  .tuple(
+    fc.array(
+      fc.record({
+        steps: fc.array(step, { minLength: 1, maxLength: 6 }),
+        laterMs: fc.oneof(fc.constant(0), fc.nat(2000), fc.nat(20_000_000)),
+        commandId: fc.nat(20).map((n) => `command-${n}`),
+      }),
+      { maxLength: 20 },
+    ),
+    fc.integer({ min: 0, max: 3 }).map((n) => n > 0),
   )
   .map(chaptersOf);

@@ -3,6 +3,7 @@ import { describeConfigs } from '../../../projections/configs.ts';
 import { coordinatorRows, isMember } from '../../../projections/coordinators.ts';
 import type { State } from '../../../projections/state.ts';
 import { pageLimits } from './eventPages.ts';
+import { metaServiceTables } from './metaServiceTables.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type SelectOptions } from './port.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
 import type { Timeline } from './timeline.ts';
@@ -78,7 +79,13 @@ const procedures: SysTable = {
 };
 
 /** The tables that SELECT and DESCRIBE know. */
-export const sysTables: readonly SysTable[] = [clusterConfigs, coordinators, events, procedures];
+export const sysTables: readonly SysTable[] = [
+  clusterConfigs,
+  coordinators,
+  events,
+  procedures,
+  ...metaServiceTables.map(({ table }) => table),
+].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** @param live soft state by table name, as rows by column name */
 export function sysTablesOf(timeline: Timeline, live: Live): SysTables {
@@ -93,10 +100,26 @@ export function sysTablesOf(timeline: Timeline, live: Live): SysTables {
         const state = await timeline.stateAt({ position }, signal);
         if (table === 'cluster_configs') yield configRows(state);
         else if (table === 'coordinators') yield coordinatorCells(state, moment === undefined ? live : {}, now);
-        else throw new Error(`there is no table sys.${table}`);
+        else yield* batches(table, state);
       }
     },
   };
+}
+
+const rowsPerBatch = 1000;
+
+/** The rows of a table that the state holds, not all in memory at once. */
+function* batches(name: string, state: State): Generator<readonly Row[]> {
+  const table = metaServiceTables.find((each) => each.table.name === name);
+  if (table === undefined) throw new Error(`there is no table sys.${name}`);
+  let batch: Row[] = [];
+  for (const row of table.rows(state)) {
+    batch.push(row);
+    if (batch.length < rowsPerBatch) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 const configRows = (state: State): readonly Row[] =>

@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import { jsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
-import type { z } from 'zod';
+import { createJsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
+import { z } from 'zod';
 import type { HeartbeatBoard, Heartbeats } from '../../engine/heartbeats.ts';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
@@ -10,11 +10,13 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
+import { actRoutes } from './acts.ts';
 import { configRoutes } from './configs.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
 import { heartbeatRoutes } from './heartbeats.ts';
+import { instanceRoutes } from './instances.ts';
 import { parseJson } from './json.ts';
 import { logRoutes } from './log.ts';
 import { createMetrics, type Metrics, metricsRoutes } from './metrics.ts';
@@ -77,7 +79,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
       openapi: '3.1.0',
       info: { title: 'Chancery operator API', description: 'Every refusal is problem JSON (RFC 9457).', version: parts.release },
     },
-    transform: jsonSchemaTransform,
+    transform: createJsonSchemaTransform({ zodToJsonConfig: { override: secretsInClear } }),
   });
   registerRoutes(http, parts, { streams, readiness, metrics });
   http.addHook('preClose', async () => streams.close());
@@ -98,6 +100,13 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   };
 }
 
+/** Who sends a secret sends it in clear: it is sealed on arrival. */
+function secretsInClear({ jsonSchema, zodSchema }: { readonly zodSchema: z.core.$ZodType; readonly jsonSchema: object }): void {
+  if (z.globalRegistry.get(zodSchema)?.['secret'] !== true) return;
+  for (const name of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, name);
+  Object.assign(jsonSchema, { type: 'string', description: 'In clear; it is sealed before it is logged.' });
+}
+
 function registerRoutes(
   http: FastifyInstance,
   parts: OperatorParts,
@@ -105,6 +114,8 @@ function registerRoutes(
 ): void {
   const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
+  void http.register(instanceRoutes, { node });
+  void http.register(actRoutes, { node, sealer });
   void http.register(eventRoutes, { node, history, streams: own.streams });
   void http.register(stateRoutes, { node, history });
   void http.register(heartbeatRoutes, { node, heartbeats, board });

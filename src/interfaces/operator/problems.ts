@@ -11,6 +11,7 @@ export const operatorProblems = {
   MALFORMED_JSON: { status: 400, remedy: 'Send one JSON value in UTF-8, each key of an object once.' },
   UNKNOWN_ROUTE: { status: 404, remedy: 'GET /openapi.json lists every path.' },
   METHOD_NOT_ALLOWED: { status: 405, remedy: 'Use a method of the Allow header.' },
+  UNKNOWN_RESOURCE: { status: 404, remedy: 'GET the list above it to see what there is.' },
   UNKNOWN_CONFIG: { status: 404, remedy: 'GET /v1/configs lists every key that may change.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, remedy: 'Send the body with Content-Type: application/json.' },
   REQUEST_TIMED_OUT: { status: 408, remedy: 'Send the request without pauses.' },
