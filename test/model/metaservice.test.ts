@@ -15,11 +15,12 @@ import { type Heard, noFigures, Run, type Send, type Sequence, sendOnce, sequenc
 import { replay } from '../support/replay.ts';
 
 const count = Number(process.env['CHANCERY_SEQUENCES'] ?? 25);
-const figures = { ...noFigures(), restarts: 0, lost: 0 };
+const figures = { ...noFigures(), restarts: 0, killedUnderWay: 0, lost: 0 };
 
 /** One node after the other on one log. */
 class Server {
   readonly #hub = new MemoryHub();
+  #killsNext = false;
   #present: { readonly served: ServedMetaService; readonly log: FaultyLog } | undefined;
 
   async start(): Promise<void> {
@@ -41,7 +42,24 @@ class Server {
     await Promise.all([served.node.close(0), served.server.close(0)]);
   }
 
+  /** The node is killed while the next operation is under way, as soon as it is in the log, or never comes there. */
+  killUnderWay(): void {
+    this.#killsNext = true;
+  }
+
   readonly send: Send = async (call, wish): Promise<Heard> => {
+    if (this.#killsNext && wish.key !== undefined) {
+      this.#killsNext = false;
+      figures.killedUnderWay += 1;
+      const before = this.#hub.head.index;
+      const answer = sendOnce(this.present.served.url, call, wish);
+      for (let turn = 0; turn < 200 && this.#hub.head.index === before; turn += 1) await new Promise(setImmediate);
+      await this.kill();
+      const heard = await answer;
+      await this.start();
+      if (heard !== undefined) return heard;
+      figures.resent += 1;
+    }
     for (let attempt = 0; attempt < 200; attempt += 1) {
       const heard = await sendOnce(this.present.served.url, call, wish);
       if (heard !== undefined) return heard;
@@ -54,6 +72,7 @@ class Server {
 
 const disturbances = [
   [2, 'restart'],
+  [4, 'killUnderWay'],
   [6, 'loseReply'],
   [6, 'loseRequest'],
 ] as const;
@@ -71,7 +90,8 @@ async function follows({ mode, steps }: Sequence): Promise<void> {
         figures.restarts += 1;
         await server.kill();
         await server.start();
-      } else if (step.name === 'loseReply' || step.name === 'loseRequest') {
+      } else if (step.name === 'killUnderWay') server.killUnderWay();
+      else if (step.name === 'loseReply' || step.name === 'loseRequest') {
         figures.lost += 1;
         server.present.log.script(step.name === 'loseReply' ? lostReply : lostRequest);
       } else await run.step(step);
@@ -93,5 +113,6 @@ test(`${count} sequences of 100 operations, each answered as the contract says`,
     expect(figures.accepted).toBeGreaterThan(figures.operations / 3);
     expect(figures.refused).toBeGreaterThan(figures.operations / 5);
     expect(figures.lost).toBeGreaterThan(count);
+    expect(figures.resent).toBeGreaterThan(0);
   }
 });
