@@ -17,6 +17,8 @@ export function quickCheck(schema: z.core.$ZodType): Check {
       return text(def.checks);
     case 'number':
       return withAll((value) => Number.isFinite(value), def.checks);
+    case 'boolean':
+      return (value) => typeof value === 'boolean';
     case 'literal':
       return oneOf(def.values);
     case 'enum':

@@ -131,6 +131,7 @@ export const foundation: readonly Command[] = [
   ...named('startTabletJob'),
   ...named('finishTabletJob', (act) => act.name === 'finishTabletJob' && act.action === 'COMMIT'),
   ...named('startTabletJob'),
+  ...named('fixTabletStats', (act) => act.name === 'fixTabletStats' && act.cloudUniqueId === '1:i1:x'),
   ...named('beginTransaction'),
 ];
 /** Acts of which about half can be done, in the order drawn. */
