@@ -20,7 +20,7 @@ const figures = { ...noFigures(), restarts: 0, killedUnderWay: 0, lost: 0 };
 /** One node after the other on one log. */
 class Server {
   readonly #hub = new MemoryHub();
-  #killsNext = false;
+  #killsAfter: number | undefined;
   #present: { readonly served: ServedMetaService; readonly log: FaultyLog } | undefined;
 
   async start(): Promise<void> {
@@ -42,18 +42,18 @@ class Server {
     await Promise.all([served.node.close(0), served.server.close(0)]);
   }
 
-  /** The node is killed while the next operation is under way, as soon as it is in the log, or never comes there. */
-  killUnderWay(): void {
-    this.#killsNext = true;
+  /** The node is killed while the next operation is under way, that many turns after it was sent. */
+  killUnderWay(turns: number): void {
+    this.#killsAfter = turns;
   }
 
   readonly send: Send = async (call, wish): Promise<Heard> => {
-    if (this.#killsNext && wish.key !== undefined) {
-      this.#killsNext = false;
+    const turns = this.#killsAfter;
+    if (turns !== undefined && wish.key !== undefined) {
+      this.#killsAfter = undefined;
       figures.killedUnderWay += 1;
-      const before = this.#hub.head.index;
       const answer = sendOnce(this.present.served.url, call, wish);
-      for (let turn = 0; turn < 200 && this.#hub.head.index === before; turn += 1) await new Promise(setImmediate);
+      for (let turn = 0; turn < turns; turn += 1) await new Promise(setImmediate);
       await this.kill();
       const heard = await answer;
       await this.start();
@@ -90,7 +90,7 @@ async function follows({ mode, steps }: Sequence): Promise<void> {
         figures.restarts += 1;
         await server.kill();
         await server.start();
-      } else if (step.name === 'killUnderWay') server.killUnderWay();
+      } else if (step.name === 'killUnderWay') server.killUnderWay(step.seed % 16);
       else if (step.name === 'loseReply' || step.name === 'loseRequest') {
         figures.lost += 1;
         server.present.log.script(step.name === 'loseReply' ? lostReply : lostRequest);
@@ -113,6 +113,6 @@ test(`${count} sequences of 100 operations, each answered as the contract says`,
     expect(figures.accepted).toBeGreaterThan(figures.operations / 3);
     expect(figures.refused).toBeGreaterThan(figures.operations / 5);
     expect(figures.lost).toBeGreaterThan(count);
-    expect(figures.resent).toBeGreaterThan(0);
+    if (count >= 25) expect(figures.resent).toBeGreaterThan(0); // One in six kills leaves a request unanswered.
   }
 });
