@@ -321,6 +321,27 @@ describe('virtual clusters', () => {
   });
 });
 
+test('every change of a cluster gives it another mtime, one of its nodes alone does not', () => {
+  const cluster = (more: GivenCluster): GivenCluster => ({ clusterId: 'c1', ...more });
+  const changing: readonly Command[] = [
+    { name: 'renameCluster', instanceId, cluster: cluster({ clusterName: 'new' }) },
+    { name: 'replaceMysqlUsers', instanceId, cluster: cluster({ mysqlUserName: ['u'] }) },
+    { name: 'setClusterEndpoint', instanceId, cluster: cluster({ privateEndpoint: 'p' }) },
+    { name: 'setClusterStatus', instanceId, cluster: cluster({ clusterStatus: 'SUSPENDED' }) },
+    { name: 'setClusterProperties', instanceId, cluster: cluster({ properties: { a: 'b' } }) },
+  ];
+  const ctime = startedAt / 1000 + 1;
+  let events = two;
+  for (const command of changing) {
+    events = logAfter(events, command);
+    const expected = { ctime, mtime: startedAt / 1000 + events.length - 1 };
+    expect(clusterOf(stateAfter(...events).clusters, instanceId, 'c1'), command.name).toMatchObject(expected);
+  }
+  const before = clusterOf(stateAfter(...events).clusters, instanceId, 'c1');
+  const after = stateAfter(...logAfter(events, { name: 'addNodes', instanceId, cluster: cluster({ type: 'COMPUTE', nodes: [be(9)] }) }));
+  expect(clusterOf(after.clusters, instanceId, 'c1')).toEqual(before);
+});
+
 /** What each change of one cluster refuses first; `more` makes it a change that would be accepted. */
 const changes: readonly (readonly [name: Exclude<Command['name'], 'takeLeadership'>, more: GivenCluster])[] = [
   ['renameCluster', { clusterName: 'new' }],
