@@ -24,7 +24,7 @@ const events = [
 const state = stateAfter(...events);
 const unchecked = stateAfter(...events, setting('check-instance-id', 'false'));
 
-test.each([
+test.each<readonly [cloudUniqueId: string, instanceId: string | undefined, why: string]>([
   ['free', 'i1', 'a registered free text'],
   ['1:i2:x', 'i1', 'a registered node goes before what its text says'],
   ['1:i2:y', 'i2', 'the degraded form'],
