@@ -17,7 +17,7 @@ test('what was set is there after a restart, and the history tells who set it', 
   const first = await serve(cwd);
   expect(first.out()).toBe(
     [
-      '  Chancery 0.1.0 · node n1 · leader of epoch 1 · log file:./data (embedded)',
+      '  Chancery 0.2.0 · node n1 · leader of epoch 1 · log file:./data (embedded)',
       `  operator API + SQL   ${first.url}`,
       `  next: bin/chancery sql --operator ${first.url} "SHOW PROCEDURES"`,
       '',
@@ -178,7 +178,7 @@ test('the status names every node', async () => {
   expect(out).toBe(
     [
       `node  role    position  lag         address${' '.repeat(node.url.length - 7)}  release`,
-      `solo  leader         3  up to date  ${node.url}  0.1.0`,
+      `solo  leader         3  up to date  ${node.url}  0.2.0`,
       'solo leads, epoch 1 · as seen by solo',
       '',
     ].join('\n'),

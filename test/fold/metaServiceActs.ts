@@ -108,7 +108,7 @@ const ofTablets = (cloudUniqueId: string): readonly Command[] => {
   ];
 };
 
-const acts: readonly Command[] = [
+export const acts: readonly Command[] = [
   ...ofInstance('i1'),
   ...ofInstance('i2'),
   // One that never has clusters can be dropped.
