@@ -394,6 +394,12 @@ describe('startTabletJob', () => {
       .when({ name: 'startTabletJob', cloudUniqueId, job: { idx, compaction: [open] } })
       .gives(compactionStarted({ instanceId: 'i1', tabletId: 40, job: open, removed: [] }));
   });
+  test('one without an expiration is not over before its lease is', () => {
+    const open = { id: 'e', type: 'EMPTY_CUMULATIVE' as const, lease: seconds + 50 };
+    given(instance, created, compactionStarted({ instanceId: 'i1', tabletId: 40, job: open, removed: [] }))
+      .when({ name: 'finishTabletJob', cloudUniqueId, action: 'ABORT', job: { idx, compaction: [{ id: 'e' }] } })
+      .gives(compactionAborted({ instanceId: 'i1', tabletId: 40, jobId: 'e', type: 'EMPTY_CUMULATIVE' }));
+  });
   test('counters behind those of the tablet', () => {
     const detail =
       'could not perform compaction on expired tablet cache. req_base_compaction_cnt=0, base_compaction_cnt=1, ' +

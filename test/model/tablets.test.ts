@@ -144,6 +144,14 @@ const end = (which: number, isCommit: boolean): Step =>
     }
   });
 
+/** A whole load, so that there is something to compact. */
+const load = (ids: readonly number[], rows: number): Step =>
+  step(`load(${ids.join()}, ${rows})`, async (model, node) => {
+    await begin.run(model, { node });
+    for (const id of ids) await write(0, id, rows).run(model, { node });
+    await end(0, true).run(model, { node });
+  });
+
 const isApart = (a: Job, b: Job): boolean => a.isParallel && b.isParallel && (a.range[1] < b.range[0] || b.range[1] < a.range[0]);
 const startJob = (id: number, job: Omit<Job, 'id'>, isStale: boolean): Step =>
   step(`start(${id}, ${JSON.stringify(job)}${isStale ? ', stale' : ''})`, async (model, node) => {
@@ -210,6 +218,13 @@ const finishJob = (id: number, which: number, action: 'COMMIT' | 'ABORT', point:
     if (job.type === 'CUMULATIVE') tablet.point = Math.max(tablet.point, point);
     if (job.type === 'EMPTY_CUMULATIVE') tablet.point = point;
   });
+/** A whole compaction, unless something is in its way. */
+const compaction = (id: number, job: Omit<Job, 'id'>, point: number): Step =>
+  step(`compaction(${id}, ${JSON.stringify(job)}, ${point})`, async (model, node) => {
+    await startJob(id, job, false).run(model, { node });
+    const jobs = model.tablets.get(id)?.jobs ?? [];
+    await finishJob(id, Math.max(0, jobs.length - 1), 'COMMIT', point).run(model, { node });
+  });
 const recount = (id: number): Step =>
   step(`recount(${id})`, async (model, node) => {
     const outcome = await node.ask({ name: 'fixTabletStats', cloudUniqueId, tableId: 10, tabletId: id });
@@ -217,7 +232,7 @@ const recount = (id: number): Step =>
   });
 
 const tabletId = fc.constantFrom(...tabletIds.slice(0, 3), 1, 1, 2, ...tabletIds);
-const range = fc.tuple(fc.nat(8), fc.nat(6)).map(([from, length]) => [from, from + length] as const);
+const range = fc.tuple(fc.constantFrom(0, 1, 2, 2, 3, 5, 6), fc.nat(4)).map(([from, length]) => [from, from + length] as const);
 const job = fc.record({
   type: fc.constantFrom<JobType>('BASE', 'BASE', 'CUMULATIVE', 'CUMULATIVE', 'CUMULATIVE', 'EMPTY_CUMULATIVE', 'FULL', 'STOP_TOKEN'),
   range,
@@ -229,6 +244,7 @@ const writes = fc.tuple(fc.nat(9), tabletId, fc.nat(20)).map((args) => write(...
 const finishes = fc
   .tuple(tabletId, fc.nat(9), fc.constantFrom<'COMMIT' | 'ABORT'>('COMMIT', 'COMMIT', 'ABORT'), fc.nat(9))
   .map((args) => finishJob(...args));
+const loads = fc.tuple(fc.subarray([1, 2, 3], { minLength: 1 }), fc.nat(20)).map((args) => load(...args));
 const steps = [
   fc.shuffledSubarray([1, 2, 3], { minLength: 1 }).map(create),
   fc.constant(begin),
@@ -238,6 +254,9 @@ const steps = [
   fc.tuple(tabletId, job, isRarely).map((args) => startJob(...args)),
   finishes,
   finishes,
+  loads,
+  loads,
+  fc.tuple(tabletId, job, fc.nat(9)).map((args) => compaction(...args)),
   tabletId.map(recount),
   disturbances as fc.Arbitrary<Step>,
 ];
