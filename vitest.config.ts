@@ -10,6 +10,7 @@ const cluster = [
   'test/history/{process,select}.test.ts',
   'test/sql/{select,child}.test.ts',
   'test/file/crash.test.ts',
+  'test/conformance/follower.test.ts',
   'test/metaservice/page.test.ts',
 ];
 /** Tests that need a Docker engine: `npm run test:compose`. */
