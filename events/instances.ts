@@ -24,9 +24,9 @@ export const instanceCreated = defineEvent('InstanceCreated', {
   version: 1,
   data: z.strictObject({
     instanceId,
-    userId: identifier.exactOptional(),
-    name: freeText.exactOptional(),
-    ramUser: ramUser.exactOptional(),
+    userId: identifier.exactOptional().describe('Whose it is.'),
+    name: freeText.exactOptional().describe('Its name.'),
+    ramUser: ramUser.exactOptional().describe('Its cloud account.'),
     sseEnabled: z.boolean().describe('Whether its object stores encrypt on their side.'),
     enableStorageVault: z.boolean().describe('Whether it keeps its data in storage vaults, not in object stores of its own.'),
   }),
@@ -45,7 +45,11 @@ export const instanceDropped = defineEvent('InstanceDropped', {
 export const instanceRenamed = defineEvent('InstanceRenamed', {
   about: 'An instance was given another name.',
   version: 1,
-  data: z.strictObject({ instanceId, previous: freeText.exactOptional(), name: freeText.min(1) }),
+  data: z.strictObject({
+    instanceId,
+    previous: freeText.exactOptional().describe('The name it had.'),
+    name: freeText.min(1).describe('The name it has now.'),
+  }),
   subjects,
 });
 
@@ -53,7 +57,7 @@ export const instanceRenamed = defineEvent('InstanceRenamed', {
 export const instanceStatusChanged = defineEvent('InstanceStatusChanged', {
   about: 'An instance became overdue, or normal again.',
   version: 1,
-  data: z.strictObject({ instanceId, from: status, to: status }),
+  data: z.strictObject({ instanceId, from: status.describe('What it was.'), to: status.describe('What it is now.') }),
   subjects,
 });
 
@@ -61,7 +65,7 @@ export const instanceStatusChanged = defineEvent('InstanceStatusChanged', {
 export const instanceEncryptionChanged = defineEvent('InstanceEncryptionChanged', {
   about: 'Encryption on the side of the object stores was switched on or off for an instance.',
   version: 1,
-  data: z.strictObject({ instanceId, enabled: z.boolean() }),
+  data: z.strictObject({ instanceId, enabled: z.boolean().describe('Whether they encrypt from now on.') }),
   subjects,
 });
 
@@ -69,7 +73,7 @@ export const instanceEncryptionChanged = defineEvent('InstanceEncryptionChanged'
 export const ramUserChanged = defineEvent('RamUserChanged', {
   about: 'An instance was given a cloud account, or another one.',
   version: 1,
-  data: z.strictObject({ instanceId, ramUser }),
+  data: z.strictObject({ instanceId, ramUser: ramUser.describe('The cloud account it has now.') }),
   subjects,
 });
 

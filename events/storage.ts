@@ -67,7 +67,7 @@ const vault = z.strictObject({
   pathFormat: pathFormat.exactOptional(),
 });
 export type NumberedVault = Readonly<z.infer<typeof vault>>;
-const vaultRef = z.strictObject({ id: objectStoreId, name: identifier });
+const vaultRef = z.strictObject({ id: objectStoreId, name: identifier.describe('Its name.') });
 
 /** A place to load files from as it was given. */
 export const stageFields = {
@@ -96,7 +96,7 @@ const subjects = ({ instanceId: id }: { readonly instanceId: string }): readonly
 export const objectStoreAdded = defineEvent('ObjectStoreAdded', {
   about: 'An instance was given a place in an object store.',
   version: 1,
-  data: z.strictObject({ instanceId, store: numberedStore }),
+  data: z.strictObject({ instanceId, store: numberedStore.describe('Where it is and how it is opened: with keys or with a role.') }),
   subjects,
 });
 
@@ -110,7 +110,7 @@ export const keysRotated = defineEvent('KeysRotated', {
       .array(z.strictObject({ id: objectStoreId, userId: identifier.exactOptional(), ...keys }))
       .max(storageLimits.objectStores + 1)
       .describe('A store that had a role loses it.'),
-    ramUser: ramUser.exactOptional(),
+    ramUser: ramUser.exactOptional().describe('The cloud account as it is now.'),
   }),
   subjects,
 });
@@ -119,7 +119,12 @@ export const keysRotated = defineEvent('KeysRotated', {
 export const objectStoreRoleChanged = defineEvent('ObjectStoreRoleChanged', {
   about: 'An object store is opened with a role from now on, not with keys.',
   version: 1,
-  data: z.strictObject({ instanceId, id: objectStoreId, roleArn: identifier.min(1), externalId: identifier.exactOptional() }),
+  data: z.strictObject({
+    instanceId,
+    id: objectStoreId,
+    roleArn: identifier.min(1).describe('The role.'),
+    externalId: identifier.exactOptional().describe('What whoever takes the role must say.'),
+  }),
   subjects,
 });
 
@@ -127,7 +132,7 @@ export const objectStoreRoleChanged = defineEvent('ObjectStoreRoleChanged', {
 export const storageVaultAdded = defineEvent('StorageVaultAdded', {
   about: 'An instance was given a storage vault.',
   version: 1,
-  data: z.strictObject({ instanceId, vault }),
+  data: z.strictObject({ instanceId, vault: vault.describe('Where it lies, on HDFS or in an object store, and how it is opened.') }),
   subjects,
 });
 
@@ -139,10 +144,10 @@ export const storageVaultAltered = defineEvent('StorageVaultAltered', {
     instanceId,
     id: objectStoreId,
     name: identifier.describe('The one it had.'),
-    newName: identifier.exactOptional(),
+    newName: identifier.exactOptional().describe('The one it has now; absent when it keeps its name.'),
     keys: z.strictObject(keys).exactOptional().describe('In place of a role, too.'),
     role: z.strictObject({ roleArn: identifier, externalId: identifier.exactOptional() }).exactOptional().describe('In place of keys.'),
-    usePathStyle: z.boolean().exactOptional(),
+    usePathStyle: z.boolean().exactOptional().describe('Whether the bucket is named in the path instead of the host.'),
     hdfs: hdfsBuildConf.exactOptional().describe('What is given replaces what was there; `hdfsConfs` are added to it.'),
   }),
   subjects,
@@ -160,7 +165,11 @@ export const storageVaultDropped = defineEvent('StorageVaultDropped', {
 export const defaultVaultChanged = defineEvent('DefaultVaultChanged', {
   about: 'Another vault, or none, takes the tables that name none.',
   version: 1,
-  data: z.strictObject({ instanceId, from: vaultRef.exactOptional(), to: vaultRef.exactOptional() }),
+  data: z.strictObject({
+    instanceId,
+    from: vaultRef.exactOptional().describe('The default until now.'),
+    to: vaultRef.exactOptional().describe('The default from now on.'),
+  }),
   subjects,
 });
 
@@ -168,7 +177,11 @@ export const defaultVaultChanged = defineEvent('DefaultVaultChanged', {
 export const serviceIdentityChanged = defineEvent('ServiceIdentityChanged', {
   about: "The service's own cloud account was replaced, for all instances.",
   version: 1,
-  data: z.strictObject({ accountId: identifier.min(1), ak: comparableSecret, sk: comparableSecret }),
+  data: z.strictObject({
+    accountId: identifier.min(1).describe('The account.'),
+    ak: comparableSecret.describe('Its access key.'),
+    sk: comparableSecret.describe('Its secret key.'),
+  }),
   subjects: () => ['service/identity'],
 });
 
@@ -176,7 +189,7 @@ export const serviceIdentityChanged = defineEvent('ServiceIdentityChanged', {
 export const stageCreated = defineEvent('StageCreated', {
   about: 'A place to load files from was made known.',
   version: 1,
-  data: z.strictObject({ instanceId, stage }),
+  data: z.strictObject({ instanceId, stage: stage.describe('Where it lies and who may use it.') }),
   subjects,
 });
 
@@ -186,10 +199,10 @@ export const stageDropped = defineEvent('StageDropped', {
   version: 1,
   data: z.strictObject({
     instanceId,
-    stageId: identifier,
-    type: z.enum(stageTypes),
-    name: identifier.exactOptional(),
-    reason: freeText.exactOptional(),
+    stageId: identifier.describe('Its id.'),
+    type: z.enum(stageTypes).describe('Whether it was a folder of a user or a place outside.'),
+    name: identifier.exactOptional().describe('Its name; internal stages have none.'),
+    reason: freeText.exactOptional().describe('Why, in the words of whoever dropped it.'),
   }),
   subjects,
 });

@@ -76,7 +76,10 @@ export const trimmed = (text: string): string => {
 };
 const isMargin = (letter: string | undefined): boolean => letter === ' ' || letter === '/' || letter === '\t';
 
-/** The instance of somebody who names it by a cloud_unique_id. @returns it, or INVALID_INSTANCE, UNRESOLVED_INSTANCE, UNKNOWN_INSTANCE, INSTANCE_DELETED */
+/**
+ * The instance of somebody who names it by a cloud_unique_id.
+ * @returns it, or INVALID_INSTANCE, UNRESOLVED_INSTANCE, UNKNOWN_INSTANCE, INSTANCE_DELETED
+ */
 export function callersInstance(state: State, id: string | undefined): InstanceRow | Rejection {
   if (id === undefined || id === '') return rejection('INVALID_INSTANCE', 'cloudUniqueId', 'cloud unique id not set');
   const instanceId = resolveInstance(state, id);

@@ -24,7 +24,8 @@ interface WholeStage extends Omit<GivenStage, 'type' | 'stageId'> {
 const invalid = (field: string, detail: string): Rejection => rejection('INVALID_STAGE', field, detail);
 
 /**
- * Make a place known to load files from: an internal one, a folder for a user in the newest object store of the instance, or an external one.
+ * Make a place known to load files from: an internal one, which is a folder for a user in the newest object store of the instance, or an
+ * external one.
  * @returns `StageCreated`; or, in the order of the checks, INVALID_INSTANCE, UNRESOLVED_INSTANCE, INVALID_STAGE, UNKNOWN_INSTANCE,
  *   INSTANCE_DELETED, TOO_MANY_STAGES, STAGE_EXISTS, INVALID_STAGE (its id is taken), NO_OBJECT_STORE, TOO_LARGE
  */

@@ -1,5 +1,6 @@
 /**
- * Goal: instances are created whole or not at all, what is wrong is said in the Meta Service's words and order, and an id is taken for ever.
+ * Goal: instances are created whole or not at all, what is wrong is said in the Meta Service's words and order, and an id is taken for
+ * ever.
  * Method: given events, when a command, then exactly these events; on a frozen state and on a draft.
  */
 import { describe, expect, test } from 'vitest';

@@ -27,7 +27,7 @@ export const storageWords: Words<StorageEvent['type']> = {
   },
   StorageVaultDropped: ({ instanceId, ...data }) => `${vault(data)} of ${shown(instanceId)} dropped`,
   DefaultVaultChanged: ({ instanceId, from, to }) =>
-    `default vault of ${shown(instanceId)}   ${from === undefined ? 'none' : shown(from.name)} → ${to === undefined ? 'none' : shown(to.name)}`,
+    `default vault of ${shown(instanceId)}   ${shown(from?.name ?? 'none')} → ${shown(to?.name ?? 'none')}`,
   ServiceIdentityChanged: ({ accountId }) => `the service uses cloud account ${shown(accountId)}`,
   StageCreated: ({ instanceId, stage }) => `${stage.type} stage ${shown(stage.name ?? stage.stageId)} added to ${shown(instanceId)}`,
   StageDropped: ({ instanceId, name, stageId, type }) => `${type} stage ${shown(name ?? stageId)} of ${shown(instanceId)} dropped`,
