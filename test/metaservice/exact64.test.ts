@@ -5,8 +5,8 @@
 import { expect, test } from 'vitest';
 import { printStrict } from '../../src/interfaces/metaservice/jsonText.ts';
 import { parseLenient } from '../../src/interfaces/metaservice/lenientJson.ts';
-import { uniqueId } from '../../src/interfaces/metaservice/messages.ts';
 import { parseStrict } from '../../src/interfaces/metaservice/strictJson.ts';
+import { uniqueId } from '../../src/interfaces/metaservice/txnMessages.ts';
 
 test('the halves of a UUID keep all 64 bits, whichever way they are written', () => {
   const value = { hi: '-9223372036854775808', lo: '9223372036854775807' };

@@ -12,10 +12,10 @@ import {
   alterClusterRequest,
   cluster,
   createInstanceRequest,
-  finishTabletJobRequest,
   getClusterRequest,
   storageVault,
 } from '../../src/interfaces/metaservice/messages.ts';
+import { finishTabletJobRequest } from '../../src/interfaces/metaservice/txnMessages.ts';
 import { replay } from '../support/replay.ts';
 import { messageTypes, valuesOf } from './messageValues.ts';
 

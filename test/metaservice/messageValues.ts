@@ -1,13 +1,16 @@
 /** Every declared message, and generators of values that hold some of their fields. */
 import fc from 'fast-check';
 import type { EnumType, Field, FieldType, MessageType } from '../../src/interfaces/metaservice/message.ts';
-import * as messages from '../../src/interfaces/metaservice/messages.ts';
+import * as adminMessages from '../../src/interfaces/metaservice/messages.ts';
+import * as txnMessages from '../../src/interfaces/metaservice/txnMessages.ts';
 
-type Declared = (typeof messages)[keyof typeof messages];
-export const messageTypes: readonly MessageType[] = Object.values(messages).filter(
+const messages = { ...adminMessages, ...txnMessages };
+type Declared = Extract<(typeof messages)[keyof typeof messages], MessageType | EnumType>;
+const declared = Object.values(messages).filter((one): one is Declared => 'kind' in one);
+export const messageTypes: readonly MessageType[] = declared.filter(
   (declared: Declared): declared is Extract<Declared, MessageType> => declared.kind === 'message',
 );
-export const enumTypes: readonly EnumType[] = Object.values(messages).filter(
+export const enumTypes: readonly EnumType[] = declared.filter(
   (declared: Declared): declared is Extract<Declared, EnumType> => declared.kind === 'enum',
 );
 

@@ -7,6 +7,7 @@ import { internalCodes } from '../../src/interfaces/metaservice/codes.ts';
 import { enumName, enumNumber } from '../../src/interfaces/metaservice/enums.ts';
 import type { Field, ValueOf } from '../../src/interfaces/metaservice/message.ts';
 import * as messages from '../../src/interfaces/metaservice/messages.ts';
+import * as txnMessages from '../../src/interfaces/metaservice/txnMessages.ts';
 import { wireSize } from '../../src/interfaces/metaservice/wireSize.ts';
 import { enumTypes, messageTypes } from './messageValues.ts';
 
@@ -115,7 +116,7 @@ test.each([
   ['an enum', messages.objectStoreInfo, { provider: 'S3' }, 2],
   ['a message', messages.objectStoreInfo, { encryptionInfo: { keyId: 1 } }, 4],
   ['a list of texts', messages.cluster, { mysqlUserName: ['a', 'bc'] }, 7],
-  ['a list of integers, each with its tag', messages.txnLabel, { txnIds: [1, 300] }, 5],
+  ['a list of integers, each with its tag', txnMessages.txnLabel, { txnIds: [1, 300] }, 5],
   ['a map, each entry a message', messages.cluster, { properties: { a: 'b', cd: '' } }, 8 + 8],
 ] as const)('wire size: %s', (_, type, value, size) => {
   expect(wireSize<object>(type, value)).toBe(size);

@@ -8,8 +8,9 @@ import { describe, expect, test } from 'vitest';
 import { printStrict } from '../../src/interfaces/metaservice/jsonText.ts';
 import { parseLenient } from '../../src/interfaces/metaservice/lenientJson.ts';
 import { bytes, list, type MessageType, message, optional } from '../../src/interfaces/metaservice/message.ts';
-import { beginTxnResponse, cluster, createRowsetRequest, hdfsBuildConf } from '../../src/interfaces/metaservice/messages.ts';
+import { cluster, hdfsBuildConf } from '../../src/interfaces/metaservice/messages.ts';
 import { parseStrict } from '../../src/interfaces/metaservice/strictJson.ts';
+import { beginTxnResponse, createRowsetRequest } from '../../src/interfaces/metaservice/txnMessages.ts';
 import { replay } from '../support/replay.ts';
 import { messageTypes, valuesOf } from './messageValues.ts';
 

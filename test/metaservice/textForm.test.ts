@@ -4,8 +4,9 @@
  */
 import { expect, test } from 'vitest';
 import { bytes, list, message, optional } from '../../src/interfaces/metaservice/message.ts';
-import { cluster, getTabletStatsResponse, tabletStats } from '../../src/interfaces/metaservice/messages.ts';
+import { cluster } from '../../src/interfaces/metaservice/messages.ts';
 import { printText } from '../../src/interfaces/metaservice/textForm.ts';
+import { getTabletStatsResponse, tabletStats } from '../../src/interfaces/metaservice/txnMessages.ts';
 
 test('the statistics of a new tablet', () => {
   const stats = {

@@ -7,6 +7,9 @@ import { printCompact } from './jsonText.ts';
 import type { KeyFields } from './keySpace.ts';
 import type { KeyValue } from './keyTools.ts';
 import type { ValueOf } from './message.ts';
+import { type AdminRoutes, type Answer, type Context, defineMethod, envelope, type Methods } from './method.ts';
+import { printText } from './textForm.ts';
+import { instanceIn, integerIn, submitted } from './transactions.ts';
 import {
   createRowsetRequest,
   createRowsetResponse,
@@ -24,10 +27,7 @@ import {
   tabletJobInfo,
   tabletMeta,
   tabletStats,
-} from './messages.ts';
-import { type AdminRoutes, type Answer, type Context, defineMethod, envelope, type Methods } from './method.ts';
-import { printText } from './textForm.ts';
-import { instanceIn, integerIn, submitted } from './transactions.ts';
+} from './txnMessages.ts';
 
 const createTablets = defineMethod({
   request: createTabletsRequest,

@@ -8,6 +8,7 @@ import { printCompact } from './jsonText.ts';
 import type { KeyFields } from './keySpace.ts';
 import type { KeyValue } from './keyTools.ts';
 import type { ValueOf } from './message.ts';
+import { type AdminRoutes, type Answer, type Context, defineMethod, envelope, type Methods, type Submitted } from './method.ts';
 import {
   abortTxnRequest,
   abortTxnResponse,
@@ -26,8 +27,7 @@ import {
   txnRunning,
   txnStatus,
   version,
-} from './messages.ts';
-import { type AdminRoutes, type Answer, type Context, defineMethod, envelope, type Methods, type Submitted } from './method.ts';
+} from './txnMessages.ts';
 
 /** A request's fields are those of its command, which is checked when it is submitted. */
 export const submitted = (context: Context, name: Command['name'], request: object): Promise<Submitted> =>
