@@ -8,7 +8,7 @@ export type CompactionType = (typeof compactionTypes)[number];
 /** How many tablets one event may name (an entry of the log holds about as many), and what a tablet's job may carry. */
 export const tabletLimits = { tabletsPerEvent: 1000, compactionsPerTablet: 100, listed: 1000 } as const;
 
-const tabletId = int64.min(1);
+const tabletId = int64.min(1).describe('The tablet, unique in its instance.');
 export const tabletIds = { tableId: int64, indexId: int64, partitionId: int64 } as const;
 const tablet = z.strictObject({
   ...tabletIds,
@@ -99,7 +99,10 @@ const subjects = (data: { readonly instanceId: string; readonly tabletId: number
 export const tabletsCreated = defineEvent('TabletsCreated', {
   about: 'Tablets were created, each with an empty first rowset.',
   version: 1,
-  data: z.strictObject({ instanceId, tablets: z.array(tablet).min(1).max(tabletLimits.tabletsPerEvent) }),
+  data: z.strictObject({
+    instanceId,
+    tablets: z.array(tablet).min(1).max(tabletLimits.tabletsPerEvent).describe('Where each of them is.'),
+  }),
   subjects: ({ instanceId: id, tablets }) => [
     `instance/${id}`,
     ...tablets.map((one) => ofTablet({ instanceId: id, tabletId: one.tabletId })),
@@ -110,7 +113,11 @@ export const tabletsCreated = defineEvent('TabletsCreated', {
 export const rowsetCommitted = defineEvent('RowsetCommitted', {
   about: 'A transaction wrote a rowset of a tablet.',
   version: 1,
-  data: z.strictObject({ ...key, transactionId: int64.min(1), rowset }),
+  data: z.strictObject({
+    ...key,
+    transactionId: int64.min(1).describe('By which it counts once that is committed.'),
+    rowset: rowset.describe('What it adds.'),
+  }),
   subjects: (data) => [`transaction/${data.instanceId}/${data.transactionId}`, ofTablet(data)],
 });
 
@@ -120,7 +127,7 @@ export const compactionStarted = defineEvent('CompactionStarted', {
   version: 1,
   data: z.strictObject({
     ...key,
-    job: compactionJob,
+    job: compactionJob.describe('As it was asked for.'),
     removed: z.array(jobId).max(tabletLimits.compactionsPerTablet).describe('Jobs that were over by then, or had to make room.'),
   }),
   subjects,
@@ -130,7 +137,7 @@ export const compactionStarted = defineEvent('CompactionStarted', {
 export const compactionExtended = defineEvent('CompactionExtended', {
   about: 'A compaction said that it is still at work.',
   version: 1,
-  data: z.strictObject({ ...key, jobId, previous: int64, lease: int64.min(1).describe('Epoch seconds.') }),
+  data: z.strictObject({ ...key, jobId, previous: int64.describe('Epoch seconds.'), lease: int64.min(1).describe('Epoch seconds.') }),
   subjects,
 });
 
@@ -149,12 +156,12 @@ export const compactionCommitted = defineEvent('CompactionCommitted', {
   data: z.strictObject({
     ...key,
     jobId,
-    type: z.enum(['BASE', 'CUMULATIVE', 'EMPTY_CUMULATIVE', 'FULL']),
-    input: figures,
-    output: figures,
+    type: z.enum(['BASE', 'CUMULATIVE', 'EMPTY_CUMULATIVE', 'FULL']).describe('Which counter it raises.'),
+    input: figures.describe('What it read.'),
+    output: figures.describe('What it wrote.'),
     fromVersion: int64.exactOptional().describe('The versions it read, both ends; absent when it did not say.'),
-    toVersion: int64.exactOptional(),
-    outputRowsetId: identifier.exactOptional(),
+    toVersion: int64.exactOptional().describe('See `fromVersion`.'),
+    outputRowsetId: identifier.exactOptional().describe('The rowset that it wrote.'),
     cumulativePoint: int64.exactOptional().describe('From where on cumulative compactions read.'),
   }),
   subjects,
@@ -164,7 +171,11 @@ export const compactionCommitted = defineEvent('CompactionCommitted', {
 export const tabletStatsRecounted = defineEvent('TabletStatsRecounted', {
   about: "A tablet's sizes were counted again from its rowsets.",
   version: 1,
-  data: z.strictObject({ ...key, previous: figures, counted: figures }),
+  data: z.strictObject({
+    ...key,
+    previous: figures.describe('What it had been taken for.'),
+    counted: figures.describe('What its rowsets add up to.'),
+  }),
   subjects,
 });
 
@@ -172,7 +183,11 @@ export const tabletStatsRecounted = defineEvent('TabletStatsRecounted', {
 export const tabletDatabaseCorrected = defineEvent('TabletDatabaseCorrected', {
   about: 'The database that a tablet belongs to was entered anew.',
   version: 1,
-  data: z.strictObject({ ...key, previous: int64.exactOptional(), dbId: int64 }),
+  data: z.strictObject({
+    ...key,
+    previous: int64.exactOptional().describe('The database before.'),
+    dbId: int64.describe('The database now.'),
+  }),
   subjects,
 });
 

@@ -59,21 +59,23 @@ export const commitAttachment = z.strictObject({
 });
 export type CommitAttachment = Readonly<z.infer<typeof commitAttachment>>;
 
+const precommitTimeoutMs = int64.describe('For how long it may wait for its commit once it is ready.');
+const attached = commitAttachment.describe('What the load job wants kept beside it.');
 /** What a transaction is begun with, besides its database and label. */
 export const transactionFields = {
-  tableIds: z.array(int64).min(1).max(transactionLimits.tables),
-  timeoutMs: int64,
+  tableIds: z.array(int64).min(1).max(transactionLimits.tables).describe('The tables it writes to.'),
+  timeoutMs: int64.describe('For how long it may stay as it is; who began it looks after that.'),
   requestId: requestId.exactOptional().describe('By which the same request is known when it comes again.'),
-  coordinator: coordinator.exactOptional(),
-  loadJobSourceType: enumValue.exactOptional(),
-  precommitTimeoutMs: int64.exactOptional(),
-  listenerId: int64.exactOptional(),
+  coordinator: coordinator.exactOptional().describe('The frontend or backend that leads it.'),
+  loadJobSourceType: enumValue.exactOptional().describe('What kind of load it is.'),
+  precommitTimeoutMs: precommitTimeoutMs.exactOptional(),
+  listenerId: int64.exactOptional().describe('The job that wants to hear of its end.'),
 } as const;
 
 const key = {
   instanceId,
   transactionId: int64.min(1).describe('The position of the event that began it.'),
-  dbId: int64,
+  dbId: int64.describe('Its database.'),
   label: identifier.min(1).describe('Unique in its database among the transactions that were not aborted.'),
 };
 const subjects = (data: { readonly instanceId: string; readonly transactionId: number }): readonly string[] => [
@@ -95,8 +97,8 @@ export const transactionPrecommitted = defineEvent('TransactionPrecommitted', {
   version: 1,
   data: z.strictObject({
     ...key,
-    precommitTimeoutMs: int64.exactOptional(),
-    commitAttachment: commitAttachment.exactOptional(),
+    precommitTimeoutMs: precommitTimeoutMs.exactOptional(),
+    commitAttachment: attached.exactOptional(),
   }),
   subjects,
 });
@@ -105,7 +107,7 @@ export const transactionPrecommitted = defineEvent('TransactionPrecommitted', {
 export const transactionCommitted = defineEvent('TransactionCommitted', {
   about: 'A transaction was committed: its rowsets are visible in the next version of their partitions.',
   version: 1,
-  data: z.strictObject({ ...key, commitAttachment: commitAttachment.exactOptional() }),
+  data: z.strictObject({ ...key, commitAttachment: attached.exactOptional() }),
   subjects,
 });
 
@@ -113,7 +115,7 @@ export const transactionCommitted = defineEvent('TransactionCommitted', {
 export const transactionAborted = defineEvent('TransactionAborted', {
   about: 'A transaction was given up, and its rowsets with it.',
   version: 1,
-  data: z.strictObject({ ...key, reason: freeText, commitAttachment: commitAttachment.exactOptional() }),
+  data: z.strictObject({ ...key, reason: freeText.describe("The caller's words."), commitAttachment: attached.exactOptional() }),
   subjects,
 });
 

@@ -484,7 +484,9 @@ describe('finishTabletJob', () => {
       .isRefused('INVALID_TABLET_JOB', 'action', 'unsupported action, tablet_id=40 action=9');
   });
   const asked = '{"id":"j"}';
-  const known = `{"type":"BASE","base_compaction_cnt":"0","cumulative_compaction_cnt":"0","id":"j","expiration":"${seconds + 100}","lease":"${seconds + 50}"}`;
+  const known =
+    '{"type":"BASE","base_compaction_cnt":"0","cumulative_compaction_cnt":"0","id":"j",' +
+    `"expiration":"${seconds + 100}","lease":"${seconds + 50}"}`;
   test.each<[string, readonly ChanceryEvent[], Finish, RejectionCode, string]>([
     [
       'no job ever',

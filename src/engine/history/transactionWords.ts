@@ -18,8 +18,10 @@ export const transactionWords: Words<TransactionEvent['type'] | TabletEvent['typ
   TransactionPrecommitted: (data) => `${transaction(data)} is ready to be committed`,
   TransactionCommitted: (data) => `${transaction(data)} was committed`,
   TransactionAborted: (data) => `${transaction(data)} was aborted: ${shown(data.reason)}`,
-  TabletsCreated: ({ instanceId, tablets }) =>
-    `${counted(tablets.length, 'tablet')} created in ${shown(instanceId)}: ${namesInWords(tablets.map(({ tabletId }) => String(tabletId)))}`,
+  TabletsCreated: ({ instanceId, tablets }) => {
+    const ids = namesInWords(tablets.map(({ tabletId }) => String(tabletId)));
+    return `${counted(tablets.length, 'tablet')} created in ${shown(instanceId)}: ${ids}`;
+  },
   RowsetCommitted: (data) => `transaction ${data.transactionId} wrote ${counted(data.rowset.numRows, 'row')} to ${tablet(data)}`,
   CompactionStarted: (data) => `${data.job.type} compaction ${shown(data.job.id)} of ${tablet(data)} began`,
   CompactionExtended: (data) => `compaction ${shown(data.jobId)} of ${tablet(data)} is still at work`,
