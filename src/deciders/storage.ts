@@ -303,7 +303,7 @@ type Alteration = Readonly<z.infer<typeof alteration>>;
 
 /**
  * Rename a vault, or have it opened in another way. Where its data lies cannot change.
- * @returns `StorageVaultAltered`; or, in the order of the checks, INVALID_STORAGE (the request), INVALID_INSTANCE, UNRESOLVED_INSTANCE,
+ * @returns `StorageVaultAltered`, nothing when nothing is to change; or, in the order of the checks, INVALID_STORAGE (the request), INVALID_INSTANCE, UNRESOLVED_INSTANCE,
  *   UNKNOWN_INSTANCE, INSTANCE_DELETED, UNKNOWN_VAULT, INVALID_STORAGE (its kind; the new name), VAULT_EXISTS, INVALID_STORAGE (keys and
  *   role), TOO_LARGE
  */
@@ -329,6 +329,7 @@ export const alterStorageVault = defineCommand({
     const change = kind === 'S3' ? storeChange(given.objInfo ?? {}) : hdfsChange(vault, given);
     if (isRejection(change)) return refused(change);
     const renamed = given.alterName === undefined ? {} : { newName: given.alterName };
+    if (Object.keys({ ...renamed, ...change }).length === 0) return accept();
     return accept(storageVaultAltered({ instanceId, ...refOf(vault), ...renamed, ...change }));
   },
 });
@@ -374,7 +375,7 @@ function hdfsChange({ hdfsInfo }: VaultRow, given: GivenVault): VaultChange | Re
   const confs = (hdfsInfo?.buildConf?.hdfsConfs?.length ?? 0) + (hdfs.hdfsConfs?.length ?? 0);
   if (confs > storageLimits.hdfsConfs)
     return rejection('TOO_LARGE', 'vault.hdfsInfo', `the vault would have ${confs} hdfs_confs; it has at most ${storageLimits.hdfsConfs}`);
-  return { hdfs };
+  return Object.keys(hdfs).length === 0 ? {} : { hdfs };
 }
 
 /**

@@ -150,6 +150,14 @@ describe('alterStorageVault', () => {
     given2()
       .when(alter({ name: 'h', hdfsInfo: { buildConf: { user: 'w' } } }, 'HDFS'))
       .gives(storageVaultAltered({ ...i1, id: '2', name: 'h', hdfs: { user: 'w' } })));
+  test('nothing', () => {
+    given2()
+      .when(alter({ name: 'v', objInfo: {} }))
+      .gives();
+    given2()
+      .when(alter({ name: 'h', hdfsInfo: { buildConf: {} } }, 'HDFS'))
+      .gives();
+  });
   test('no store', () =>
     given()
       .when(alter({ name: 'v' }))
