@@ -303,9 +303,9 @@ type Alteration = Readonly<z.infer<typeof alteration>>;
 
 /**
  * Rename a vault, or have it opened in another way. Where its data lies cannot change.
- * @returns `StorageVaultAltered`, nothing when nothing is to change; or, in the order of the checks, INVALID_STORAGE (the request), INVALID_INSTANCE, UNRESOLVED_INSTANCE,
- *   UNKNOWN_INSTANCE, INSTANCE_DELETED, UNKNOWN_VAULT, INVALID_STORAGE (its kind; the new name), VAULT_EXISTS, INVALID_STORAGE (keys and
- *   role), TOO_LARGE
+ * @returns `StorageVaultAltered`, nothing when nothing is to change; or, in the order of the checks, INVALID_STORAGE (the request),
+ *   INVALID_INSTANCE, UNRESOLVED_INSTANCE, UNKNOWN_INSTANCE, INSTANCE_DELETED, UNKNOWN_VAULT, INVALID_STORAGE (its kind; the new name),
+ *   VAULT_EXISTS, INVALID_STORAGE (keys and role), TOO_LARGE
  */
 export const alterStorageVault = defineCommand({
   name: 'alterStorageVault',
