@@ -5,7 +5,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import type { ComparableSecret } from '../../events/kit.ts';
 import { draftState, finishState, foldEvent, initialState } from '../../projections/state.ts';
 import { type Command, decide } from '../../src/deciders/commands.ts';
-import { actOf } from '../support/given.ts';
+import { actOf, type Chapter } from '../support/given.ts';
 
 const key = (text: string): ComparableSecret => ({ keyId: 'k1', nonce: 'bm9uY2U=', ciphertext: `sealed ${text}`, fingerprint: text });
 const keys = (text: string) => ({ ak: key(`ak ${text}`), sk: key(`sk ${text}`) });
@@ -173,4 +173,23 @@ export class Teller {
   end(): void {
     finishState(this.#state);
   }
+}
+
+/** What can become of all that, every type of event in it: chapters a minute apart, behind those events. @param begins epoch milliseconds */
+export function metaServiceStory(before: readonly ChanceryEvent[], begins: number): readonly (Chapter & { readonly command: string })[] {
+  const teller = new Teller();
+  const chapters: (Chapter & { readonly command: string })[] = [];
+  let at = begins;
+  for (const event of before) teller.tell(event, at);
+  const take = (command: string, events: readonly ChanceryEvent[]): void => {
+    at += 60_000;
+    if (events.length > 0) chapters.push({ events, at, command });
+  };
+  // What later acts would make impossible comes first.
+  const early = acts.filter((act) => act.name === 'alterVirtualCluster' || (act.name === 'finishTabletJob' && act.action === 'ABORT'));
+  for (const act of [...foundation, ...early]) take(act.name, teller.act(act, at + 60_000));
+  for (const step of ['write', 'precommit', 'commit2pc'] as const) take('transact', teller.transact(step, at + 60_000));
+  for (const act of acts) take(act.name, teller.act(act, at + 60_000));
+  teller.end();
+  return chapters;
 }

@@ -11,6 +11,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import { stateHash } from '../../projections/kit.ts';
 import { bulkFold, foldVersions } from '../../projections/state.ts';
+import { metaServiceStory } from '../fold/metaServiceActs.ts';
 
 interface Chapter {
   readonly minute: number;
@@ -98,7 +99,7 @@ function entryOf(chapter: Chapter, number: number, before: EncodedEntry | undefi
   const { minute, epoch, principal, command, reason } = chapter;
   const act = {
     principal,
-    interface: principal === 'chancery' ? 'chancery' : 'sql',
+    interface: principal === 'chancery' ? 'chancery' : principal === 'User:metaservice' ? 'metaservice' : 'sql',
     command,
     commandId: `command-${number}`,
     digest: String(number).padStart(32, '0'),
@@ -110,12 +111,14 @@ function entryOf(chapter: Chapter, number: number, before: EncodedEntry | undefi
     epoch,
     index: number,
     firstPosition: before === undefined ? 1 : before.entry.firstPosition + before.entry.count,
-    at: Date.UTC(2026, 10, 20, 12) + minute * 60_000,
+    at: startOf(minute),
     batchId: `batch-${number}`,
     previousHash: before?.entry.hash ?? genesisHash,
     events,
   });
 }
+
+const startOf = (minute: number): number => Date.UTC(2026, 10, 20, 12) + minute * 60_000;
 
 const name = process.argv[2];
 if (name === undefined || !/^\d+\.\d+\.\d+-[a-z-]+$/.test(name)) throw new Error('give a name such as 0.1.0-first-life');
@@ -123,7 +126,19 @@ const base = join(import.meta.dirname, name);
 if (existsSync(`${base}.ndjson`)) throw new Error(`${base}.ndjson exists, and a golden log is never edited: choose another name`);
 
 const chain: EncodedEntry[] = [];
-for (const chapter of story) chain.push(entryOf(chapter, chain.length + 1, chain.at(-1)));
+const told = metaServiceStory(
+  story.flatMap(({ events }) => events),
+  startOf(3001),
+).map(
+  ({ at = 0, command, events }): Chapter => ({
+    minute: (at - startOf(0)) / 60_000,
+    epoch: 3,
+    principal: 'User:metaservice',
+    command,
+    events,
+  }),
+);
+for (const chapter of [...story, ...told]) chain.push(entryOf(chapter, chain.length + 1, chain.at(-1)));
 const fold = bulkFold();
 fold.add(chain.map(({ entry }) => entry));
 const state = fold.finish();

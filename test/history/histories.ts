@@ -5,6 +5,8 @@ import { type Act, type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import type { ReadTexts } from '../../src/engine/history/timeline.ts';
+import { metaServiceStory } from '../fold/metaServiceActs.ts';
+import { logOf } from '../support/given.ts';
 
 /** What somebody tried; whether and which event it becomes depends on what went before, so that every history is a valid one. */
 export interface Step {
@@ -184,3 +186,9 @@ export const sourceOf =
   (texts: readonly string[], most = Number.POSITIVE_INFINITY): ReadTexts =>
   async (afterIndex, limit) =>
     texts.slice(afterIndex, afterIndex + Math.min(limit, most));
+
+/** A log in which every event of the Meta Service occurs. */
+export function metaServiceHistory(): readonly EncodedEntry[] {
+  const began = [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })];
+  return logOf([{ events: began, at: beganAt }, ...metaServiceStory(began, beganAt)]);
+}

@@ -15,7 +15,7 @@ import { replay, replayPage } from '../../src/engine/history/replay.ts';
 import { isBookkeeping, viewOf } from '../../src/engine/history/stateViews.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { replay as replayOf } from '../support/replay.ts';
-import { configLog, history, longHistory, sourceOf, textsOf } from './histories.ts';
+import { configLog, history, longHistory, metaServiceHistory, sourceOf, textsOf } from './histories.ts';
 
 enablePatches();
 
@@ -53,8 +53,11 @@ test('patches lead from each state to the next', async () => {
   );
 });
 
-test('without the bookkeeping, what is left is what an operator sees', async () => {
-  const timeline = await timelineOf(longHistory(300));
+test.each([
+  ['configs', () => longHistory(300)],
+  ['the Meta Service', metaServiceHistory],
+] as const)('without the bookkeeping, what is left is what an operator sees: %s', async (_, entries) => {
+  const timeline = await timelineOf(entries());
   let state: unknown = viewOf(await timeline.stateAt({ position: 0 })).state;
   for (const step of await stepsOf(timeline)) {
     expect(step.patches.filter(({ path }) => isBookkeeping(path))).toEqual([]);
@@ -63,7 +66,8 @@ test('without the bookkeeping, what is left is what an operator sees', async () 
   }
   const { state: last } = viewOf(timeline.state);
   expect(state).toEqual(last);
-  expect(Object.keys(last).sort()).toEqual(['configs', 'coordinators', 'deadlines', 'leadership']);
+  const ofMetaService = ['clusters', 'computeNodes', 'instances', 'storage', 'tablets', 'transactions'];
+  expect(Object.keys(last).sort()).toEqual([...ofMetaService, 'configs', 'coordinators', 'deadlines', 'leadership'].sort());
 });
 
 test('a table shows its rows, not itself, and no secret', async () => {
