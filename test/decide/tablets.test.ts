@@ -32,9 +32,8 @@ const instance = instanceCreated({ instanceId: 'i1', sseEnabled: false, enableSt
 const place = { tableId: 10, indexId: 20, partitionId: 30 };
 const tablet = { ...place, tabletId: 40, dbId: 7 };
 const created = tabletsCreated({ instanceId: 'i1', tablets: [tablet] });
-const begun = (transactionId: number) =>
-  transactionBegun({ instanceId: 'i1', transactionId, dbId: 7, label: `l${transactionId}`, tableIds: [10], timeoutMs: 1000 });
 const keyOf = (transactionId: number) => ({ instanceId: 'i1', transactionId, dbId: 7, label: `l${transactionId}` });
+const begun = (transactionId: number) => transactionBegun({ ...keyOf(transactionId), tableIds: [10], timeoutMs: 1000 });
 const figures = { numRows: 10, numSegments: 2, dataSize: 350, indexSize: 50, segmentSize: 300 };
 const rowset: Rowset = { ...figures, rowsetId: 'r1', partitionId: 30 };
 const wrote = (transactionId: number, tabletId = 40) => rowsetCommitted({ instanceId: 'i1', tabletId, transactionId, rowset });
@@ -220,16 +219,8 @@ describe('a commit', () => {
   test('adds no more than can be counted', () => {
     const huge = { ...wrote(3), data: { ...wrote(3).data, rowset: { ...rowset, numRows: Number.MAX_SAFE_INTEGER } } };
     const again = { ...huge, data: { ...huge.data, transactionId: 6 } };
-    const state = stateAfter(
-      instance,
-      created,
-      begun(3),
-      huge,
-      transactionCommitted(keyOf(3)),
-      begun(6),
-      again,
-      transactionCommitted(keyOf(6)),
-    );
+    const first = [instance, created, begun(3), huge, transactionCommitted(keyOf(3))] as const;
+    const state = stateAfter(...first, begun(6), again, transactionCommitted(keyOf(6)));
     expect(statsOf(state)?.numRows).toBe(Number.MAX_SAFE_INTEGER);
   });
 });

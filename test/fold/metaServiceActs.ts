@@ -175,7 +175,7 @@ export class Teller {
   }
 }
 
-/** What can become of all that, every type of event in it: chapters a minute apart, behind those events. @param begins epoch milliseconds */
+/** A story in which every type of event occurs: chapters a minute apart, told behind those events. @param begins epoch milliseconds */
 export function metaServiceStory(before: readonly ChanceryEvent[], begins: number): readonly (Chapter & { readonly command: string })[] {
   const teller = new Teller();
   const chapters: (Chapter & { readonly command: string })[] = [];

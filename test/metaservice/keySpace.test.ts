@@ -78,7 +78,7 @@ describe('bytes', () => {
     ['the largest', [{ kind: 'integer', integer: 2n ** 63n - 1n }], '0112' + '7fffffffffffffff'],
     ['minus one', [{ kind: 'integer', integer: -1n }], '0111' + '0000000000000001'],
     ['the smallest', [{ kind: 'integer', integer: -(2n ** 63n) }], '0111' + '8000000000000000'],
-    ['a stamp', [{ kind: 'stamp', stamp: Buffer.alloc(10, 9) }], '0113' + '09'.repeat(10)],
+    ['a stamp', [{ kind: 'stamp', stamp: Buffer.alloc(10, 9) }], `0113${'09'.repeat(10)}`],
   ] as const)('%s', (_, parts, hex) => {
     expect(encodeKey(1, parts).toString('hex')).toBe(hex);
     expect(decodeKey(Buffer.from(hex, 'hex'))).toEqual({ space: 1, parts: parts.map((part) => ({ ...part, offset: 1 })) });
@@ -88,11 +88,11 @@ describe('bytes', () => {
     ['an unknown tag', '0114'],
     ['a text without end', '01106162'],
     ['a text that ends in the middle of its end', '0110616200'],
-    ['a NUL that is followed by neither', '011061000262' + '0001'],
+    ['a NUL that is followed by neither', '0110610002620001'],
     ['an integer cut short', '0112000000'],
     ['a stamp cut short', '011309'],
     ['nothing', ''],
-    ['more fields than any key has', '01' + '100001'.repeat(keyLimits.parts + 1)],
+    ['more fields than any key has', `01${'100001'.repeat(keyLimits.parts + 1)}`],
     ['more bytes than any key has', `0110${'61'.repeat(keyLimits.bytes)}0001`],
   ])('%s is no key', (_, hex) => {
     expect(decodeKey(Buffer.from(hex, 'hex'))).toBeUndefined();

@@ -107,6 +107,7 @@ describe('what is accepted', () => {
   });
 });
 
+const exactly = ', integers are accepted up to 9007199254740991 either side of 0';
 describe('what is refused', () => {
   test.each([
     ['an empty body', '', 'Unexpected end of string. Expected a value.\n\n^'],
@@ -172,12 +173,12 @@ describe('what is refused', () => {
     [
       'an integer beyond 2^53 - 1',
       '{"cluster":{"ctime":9007199254740992}}',
-      '(cluster.ctime): invalid value 9007199254740992 for type TYPE_INT64, integers are accepted up to 9007199254740991 either side of 0',
+      `(cluster.ctime): invalid value 9007199254740992 for type TYPE_INT64${exactly}`,
     ],
     [
       'the same as a text',
       '{"cluster":{"ctime":"-9007199254740993"}}',
-      '(cluster.ctime): invalid value "-9007199254740993" for type TYPE_INT64, integers are accepted up to 9007199254740991 either side of 0',
+      `(cluster.ctime): invalid value "-9007199254740993" for type TYPE_INT64${exactly}`,
     ],
     ['a boolean for a text', '{"instance_id":true}', '(instance_id): invalid value true for type TYPE_STRING'],
     ['a boolean for an integer', '{"cluster":{"ctime":true}}', '(cluster.ctime): invalid value true for type TYPE_INT64'],
@@ -385,7 +386,7 @@ describe('properties', () => {
           return;
         }
         // A half surrogate and a number beyond doubles are JSON to JSON.parse alone.
-        if (!JSON.stringify(json).includes('\\ud') && !text.includes('e')) expect(`${read}`).not.toMatch(/\^$/);
+        if (!JSON.stringify(json).includes('\\ud') && !text.includes('e')) expect(String(read)).not.toMatch(/\^$/);
       }),
       params,
     );

@@ -50,8 +50,9 @@ const dataModel: Readonly<Record<string, string>> = {
     4 vault StorageVaultPB · 5 set_as_default_storage_vault b`,
 };
 const short: Readonly<Record<string, string>> = { string: 's', int64: 'i64', exact64: 'i64', int32: 'i32', bool: 'b' };
+const labels: Readonly<Record<string, string>> = { list: '*', map: '{}' };
 const asText = ({ number, name, type, label }: Field): string =>
-  `${number} ${name} ${short[type.kind] ?? ('name' in type ? type.name : type.kind)}${label === 'list' ? '*' : label === 'map' ? '{}' : ''}`;
+  `${number} ${name} ${short[type.kind] ?? ('name' in type ? type.name : type.kind)}${labels[label] ?? ''}`;
 
 test.each(Object.entries(dataModel))('%s is what the contract says', (name, model) => {
   const declared = messageTypes.find((type) => type.name === name);

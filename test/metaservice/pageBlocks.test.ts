@@ -13,7 +13,8 @@ const block = { line: 1, kind: 'sh', command: '', expected: undefined, expectedL
 
 describe('blocks', () => {
   test('are commands with the answers behind them', () => {
-    const manual = `# Title\n\n${fence('curl', 'curl x')}\n${fence('http', 'HTTP/1.1 200 OK\n\nyes')}\nand\n\n${fence('sh', 'A=1')}\nthen\n\n${fence('text', 'an aside')}`;
+    const request = `${fence('curl', 'curl x')}\n${fence('http', 'HTTP/1.1 200 OK\n\nyes')}`;
+    const manual = `# Title\n\n${request}\nand\n\n${fence('sh', 'A=1')}\nthen\n\n${fence('text', 'an aside')}`;
     expect(blocksOf(manual)).toEqual([
       { line: 4, kind: 'curl', command: 'curl x', expected: 'HTTP/1.1 200 OK\n\nyes', expectedLine: 8 },
       { line: 16, kind: 'sh', command: 'A=1', expected: undefined, expectedLine: 16 },

@@ -9,7 +9,7 @@ export interface Block {
   readonly line: number;
   readonly kind: 'curl' | 'sh';
   readonly command: string;
-  /** Of a curl block: status line, headers that must be there, an empty line, body. Of a sh block: what it prints, or undefined for nothing. */
+  /** Of a curl block: status line, headers that must be there, an empty line, body. Of a sh block: what it prints, if anything. */
   readonly expected: string | undefined;
   readonly expectedLine: number;
 }
@@ -79,7 +79,7 @@ const mark = String.raw`\036`;
 export const replacedIn = (text: string, replaced: Readonly<Record<string, string>>): string =>
   Object.entries(replaced).reduce((all, [from, to]) => all.replaceAll(from, to), text);
 
-/** An answer in the form in which the manual prints it: status line, the headers asked for in that order, body without its last newlines. */
+/** An answer as the manual prints it: status line, the headers asked for in that order, body without its last newlines. */
 export function shown(block: Block, printed: Printed): string {
   if (block.kind === 'sh') return withoutEnd(printed.text);
   const [head = '', ...body] = printed.text.split('\r\n\r\n');

@@ -113,7 +113,8 @@ describe('printing', () => {
         status: { code: 'TXN_LABEL_ALREADY_USED', msg: 'a "b"\n\u001b' },
       }),
     ).toBe(
-      '{"status":{"code":"TXN_LABEL_ALREADY_USED","msg":"a \\"b\\"\\n\\u001B"},"txn_id":9007199254740991,"txn_status":"TXN_STATUS_PREPARED"}',
+      '{"status":{"code":"TXN_LABEL_ALREADY_USED","msg":"a \\"b\\"\\n\\u001B"},"txn_id":9007199254740991,' +
+        '"txn_status":"TXN_STATUS_PREPARED"}',
     );
     expect(printStrict(cluster, { nodes: [], type: 77, properties: {} })).toBe('{"type":77}');
     expect(printStrict(cluster, {})).toBe('{}');

@@ -52,7 +52,7 @@ async function load(cloudId: string, label: string, tablets: readonly number[]):
 }
 const stored = async (type: string, fields: Readonly<Record<string, string | number>>): Promise<string> => {
   const query = new URLSearchParams({ key_type: type, ...Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, String(v)])) });
-  return (await served.post(`get_value?${query}`)).text;
+  return (await served.post(`get_value?${query.toString()}`)).text;
 };
 
 describe('a load', () => {

@@ -109,16 +109,14 @@ const adds = typed('COMPUTE', 'COMPUTE', 'COMPUTE', 'SQL', 'VIRTUAL')
   );
 const isYoung = fc.boolean();
 const safe = (young: boolean) => (young ? {} : { safeDropSeconds: -1 });
-const drops = fc
-  .tuple(i, anyone, isYoung)
-  .map(([instanceId, { id: clusterId }, young]) =>
-    operation((model) => model.drop(instanceId, clusterId, young), {
-      name: 'dropCluster',
-      instanceId,
-      cluster: { clusterId },
-      ...safe(young),
-    }),
-  );
+const drops = fc.tuple(i, anyone, isYoung).map(([instanceId, { id: clusterId }, young]) =>
+  operation((model) => model.drop(instanceId, clusterId, young), {
+    name: 'dropCluster',
+    instanceId,
+    cluster: { clusterId },
+    ...safe(young),
+  }),
+);
 const renames = fc.tuple(i, anyone, fc.boolean()).map(([instanceId, { id: clusterId, name: clusterName }, mayReplace]) =>
   operation((model) => model.rename(instanceId, clusterId, clusterName, mayReplace), {
     name: 'renameCluster',

@@ -87,7 +87,7 @@ const begin = (at: Place, request: number | undefined): Step =>
   });
 
 /** The contract's table: what each call does to each status. */
-const ways: Readonly<Record<Status, Readonly<Record<'precommit' | 'commit' | 'commit2pc' | 'abort', Status | string>>>> = {
+const ways: Readonly<Record<Status, Readonly<Record<'precommit' | 'commit' | 'commit2pc' | 'abort', string>>>> = {
   PREPARED: { precommit: 'PRECOMMITTED', commit: 'VISIBLE', commit2pc: 'TRANSACTION_NOT_PRECOMMITTED', abort: 'ABORTED' },
   PRECOMMITTED: { precommit: 'TRANSACTION_PRECOMMITTED', commit: 'VISIBLE', commit2pc: 'VISIBLE', abort: 'ABORTED' },
   VISIBLE: { precommit: 'TRANSACTION_VISIBLE', commit: 'VISIBLE', commit2pc: 'TRANSACTION_VISIBLE', abort: 'TRANSACTION_VISIBLE' },

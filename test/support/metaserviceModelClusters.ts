@@ -240,7 +240,7 @@ const renameCluster: Plan = (world, draws) => {
   const isReplaced = isReplacing && holder?.nodes.length === 0;
   const same: Refusal = [
     400,
-    /^failed to rename cluster, (a cluster with the same name already exists in this instance |name eq original name, original cluster is )/,
+    /^failed to rename cluster, (a cluster with the same name already exists in this instance|name eq original name, original cluster is)/,
   ];
   const refusal = firstOf([...common(world, given, id, name, cluster), holder !== undefined && !isReplaced ? same : undefined]);
   const replace = isReplacing ? { replace_if_existing_empty_target_cluster: true } : {};

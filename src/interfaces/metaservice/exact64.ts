@@ -1,4 +1,4 @@
-/** The decimal text of a signed 64-bit integer, the same for the same number. @param digits with an optional sign; undefined beyond 64 bits */
+/** The decimal text of a signed 64-bit integer, one text for each number; undefined beyond 64 bits. @param digits with an optional sign */
 export function exact64Of(digits: string): string | undefined {
   const number = BigInt(digits.startsWith('+') ? digits.slice(1) : digits);
   return BigInt.asIntN(64, number) === number ? number.toString() : undefined;

@@ -182,7 +182,7 @@ const syntax: readonly Case[] = [
     ['a list', [1]],
   ].map(([what, port]) =>
     one(
-      `2 ${what} is no int32`,
+      `2 ${String(what)} is no int32`,
       admin(
         'add_node',
         { instance_id: 'i', cluster: { type: 'COMPUTE', ...nodeWith(port) } },

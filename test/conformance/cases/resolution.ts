@@ -85,7 +85,7 @@ const found: readonly Case[] = [
   ]),
 ];
 
-const shapes: readonly Case[] = [
+const misshapen = [
   ['a first part other than 1', (i: string) => `2:${i}:x`],
   ['two parts', (i: string) => `1:${i}`],
   ['four parts', (i: string) => `1:${i}:x:y`],
@@ -93,11 +93,9 @@ const shapes: readonly Case[] = [
   ['a first part beyond an integer', (i: string) => `12345678901:${i}:x`],
   ['no first part', (i: string) => `:${i}:x`],
   ['the instance id alone', (i: string) => i],
-].map(([what, shape]) =>
-  on(`3 ${what} is no degraded form`, (i) => [
-    instance(i),
-    byNode((shape as (i: string) => string)(i), noInstance((shape as (i: string) => string)(i))),
-  ]),
+] as const;
+const shapes = misshapen.map(([what, shape]) =>
+  on(`3 ${what} is no degraded form`, (i) => [instance(i), byNode(shape(i), noInstance(shape(i)))]),
 );
 
 const unresolved = '1:nobody:x';
