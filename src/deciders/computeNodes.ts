@@ -256,12 +256,21 @@ export const setNodeStatus = defineCommand({
     const late = refusalOf(liveInstance(state, instanceId));
     if (late !== undefined) return refused(late);
     return accept(
-      ...changes.map(({ found, row }) =>
-        nodeStatusChanged({ instanceId, clusterId: row.clusterId, nodes: found.map((node) => refTo(row, node)), to }),
+      ...changes.flatMap(({ found, row }) =>
+        inParts(found.map((node) => refTo(row, node))).map((refs) =>
+          nodeStatusChanged({ instanceId, clusterId: row.clusterId, nodes: [...refs], to }),
+        ),
       ),
     );
   },
 });
+
+/** As many together as an event may name: a request of one node can mean all frontends at its ip. */
+function inParts<T>(refs: readonly T[]): readonly (readonly T[])[] {
+  const parts: (readonly T[])[] = [];
+  for (let i = 0; i < refs.length; i += nodeLimits.nodesPerEvent) parts.push(refs.slice(i, i + nodeLimits.nodesPerEvent));
+  return parts;
+}
 
 /** Nodes of an instance by cloud_unique_id, and ip or host with heartbeat port, cluster by cluster. */
 function nodesMeant(state: State, instanceId: string, cloudUniqueId: string, given: readonly GivenNode[]) {

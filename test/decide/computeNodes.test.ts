@@ -296,6 +296,20 @@ describe('setNodeStatus', () => {
     refused(shared, set(be(1, { heartbeatPort: 1 })), 'INVALID_CLUSTER', none);
     refused(shared, set(be(1, { cloudUniqueId: '1:i1:be3' })), 'INVALID_CLUSTER', none);
   });
+  test('one node may mean more than an event can name: all frontends at its ip have no heartbeat port', () => {
+    const at = (port: number): GivenNode => ({ ...fe(1, port === 1 ? 'FE_MASTER' : 'FE_OBSERVER'), editLogPort: port });
+    const ports = (from: number) => Array.from({ length: 600 }, (_, i) => at(from + i));
+    const named = add(sql(...ports(1)));
+    const events = logAfter([created], named, addNodes(sql(...ports(601), { ...at(9000), heartbeatPort: 0 })));
+    const { decision } = when(events, { name: 'setNodeStatus', instanceId, cluster: sql(at(1)), to: 'NODE_STATUS_DECOMMISSIONED' });
+    const changes = decision.kind === 'accepted' ? decision.events : [];
+    expect(changes.map(({ data }) => ('nodes' in data ? data.nodes.length : 0))).toEqual([nodeLimits.nodesPerEvent, 201]);
+    const nodes = nodesOf(stateAfter(...events, ...changes).computeNodes, instanceId, 'fe');
+    expect(new Set(nodes.map(({ status }) => status))).toEqual(new Set(['NODE_STATUS_DECOMMISSIONED']));
+    expect(nodes.map(({ editLogPort }) => editLogPort)).toEqual(
+      [...ports(1), ...ports(601), at(9000)].map(({ editLogPort }) => editLogPort),
+    );
+  });
   test('a node is still found, dropped and counted afterwards', () => {
     const events = logAfter(shared, set(be(1)), dropNodes(compute(1, be(1))));
     expect(registrationOf(stateAfter(...events).computeNodes, '1:i1:be1')?.clusters).toEqual([{ clusterId: 'c1', count: 1 }]);
