@@ -4,6 +4,7 @@
  * Method: tables; given events, when a command, then exactly these events, on a frozen state and on a draft; and random sequences
  * against a small model that is written anew here.
  */
+import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ConfigValue, clusterConfigsChanged, configLimits } from '../../events/configs.ts';
@@ -548,8 +549,10 @@ test('random calls do what the model does', () => {
           continue;
         }
         accepted += 1;
-        const touched = [...new Set(call.map(({ key }) => key))].filter((key) => before.get(key) !== model.dynamic.get(key));
-        const expected = touched.map((key) => [key, asValue(key, before.get(key)), asValue(key, model.dynamic.get(key))] as const);
+        const touched = [...new Set(call.map(({ key }) => key))];
+        const expected = touched
+          .map((key) => [key, asValue(key, before.get(key)), asValue(key, model.dynamic.get(key))] as const)
+          .filter(([, was, is]) => !isDeepStrictEqual(was, is)); // A map has no order: the same names with the same secrets are no change.
         expect(decision.events).toEqual(expected.length === 0 ? [] : [changed(...expected)]);
         events.push(...decision.events);
         const after = stateAfter(...events).configs;

@@ -330,8 +330,8 @@ describe('the plain RPC form', () => {
     const { text } = await served.rpc('get_cluster', { cloud_unique_id: uid('x'), cluster_id: 'c1' });
     expect(text.replace(/\d{10}/g, '0')).toBe(
       `{"status":{"code":"OK","msg":""},"cluster":[{"cluster_id":"c1","cluster_name":"name1","type":"COMPUTE",` +
-        `"nodes":[{"cloud_unique_id":"${uid('be1')}","ip":"10.0.0.1","ctime":0,"mtime":0,"heartbeat_port":9050}],"cluster_status":"NORMAL","ctime":0,"mtime":0,` +
-        `"properties":{"a":"1","b":"2"}}]}`,
+        `"nodes":[{"cloud_unique_id":"${uid('be1')}","ip":"10.0.0.1","ctime":0,"mtime":0,"heartbeat_port":9050}],` +
+        `"cluster_status":"NORMAL","ctime":0,"mtime":0,"properties":{"a":"1","b":"2"}}]}`,
     );
   });
 });

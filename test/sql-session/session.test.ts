@@ -159,9 +159,16 @@ describe('a session', () => {
     expect(await rowsOf('SHOW DATABASES')).toEqual([['sys']]);
     expect((await rowsOf('USE sys; SHOW TABLES'))?.map(([name]) => name)).toEqual([
       'cluster_configs',
+      'clusters',
+      'compute_nodes',
       'coordinators',
       'events',
+      'instances',
+      'object_stores',
       'procedures',
+      'storage_vaults',
+      'tablet_jobs',
+      'transactions',
     ]);
     expect(await rowsOf('USE CATALOG fluss_catalog; SHOW CURRENT CATALOG')).toEqual([['fluss_catalog']]);
     expect(await rowsOf('USE fluss_catalog.sys; SHOW CURRENT DATABASE')).toEqual([['sys']]);
