@@ -76,6 +76,14 @@ describe('three nodes', () => {
     expect(new Set(answers.map(({ json }) => json['position'])).size).toBe(200);
   });
 
+  test('one that is too large for any call is refused at once, and holds up no other', async () => {
+    const peers = createPeers({ clusterSecret, logger: silent });
+    const large = { ...request('too-large'), command: { name: 'createTablets', cloudUniqueId: 'x'.repeat(4 * 1024 * 1024) } } as const;
+    const replies = await peers.submit(memberAt(leader.url), [request('before-large'), large, request('behind-large', 'w')]);
+    expect(replies).toMatchObject([{ kind: 'done' }, { kind: 'rejected', rejection: { code: 'TOO_LARGE' } }, { kind: 'done' }]);
+    peers.close();
+  });
+
   test('values too large together for one call between nodes are sent in several', async () => {
     const peers = createPeers({ clusterSecret, logger: silent });
     const changes = (i: number) =>
@@ -199,6 +207,20 @@ describe('peers', () => {
     );
     expect(failure).toBeInstanceOf(Error);
     expect(failure).not.toBeInstanceOf(PeerUnreachable);
+  });
+
+  test('a newer leader: what it adds is not looked at, and a refusal this release has no code for stays a refusal', async () => {
+    const replies = [
+      { kind: 'rejected', rejection: { code: 'QUOTA_USED_UP', kind: 'conflict', field: 'f', detail: 'no more', remedy: 'pay' } },
+      { kind: 'done', position: 7, changed: true, duplicate: false, epoch: 3 },
+    ];
+    const peers = createPeers({ clusterSecret, logger: silent });
+    const answers = await peers.submit(memberAt(await answering(ok(JSON.stringify({ replies, load: 1 })))), [request('n'), request('o')]);
+    expect(answers).toEqual([
+      { kind: 'rejected', rejection: { code: 'MALFORMED_REQUEST', field: 'f', detail: 'QUOTA_USED_UP: no more', remedy: 'pay' } },
+      { kind: 'done', position: 7, changed: true, duplicate: false },
+    ]);
+    peers.close();
   });
 
   test('another secret: nothing happened, the remedy is named, and the log says so once', async () => {

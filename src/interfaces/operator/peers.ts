@@ -4,29 +4,38 @@ import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../engine
 import type { Reply } from '../../engine/submission.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Member } from '../../ports/membership.ts';
-import { rejections } from '../../rejection.ts';
+import { type Rejection, type RejectionCode, rejection, rejections } from '../../rejection.ts';
 import { seldom, signatureHeader, signatureOf } from './clusterSignature.ts';
 import { submitLimits, submitPath } from './submissions.ts';
 
 /** `connectMs`: to reach the other node. `graceMs`: for its reply, beyond the time the requests have left. */
 const peerLimits = { connectMs: 2_000, graceMs: 500, replyBytes: 4 * 1024 * 1024, connections: 16 } as const;
 
-const replyJson: z.ZodType<Reply> = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('done'), position: z.number().int().min(0), changed: z.boolean(), duplicate: z.boolean() }),
-  z.strictObject({
-    kind: z.literal('rejected'),
-    rejection: z.strictObject({
-      code: z.enum(Object.keys(rejections) as [keyof typeof rejections]),
-      field: z.string(),
-      detail: z.string(),
-      remedy: z.string(),
-      facts: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
-    }),
-  }),
-  z.strictObject({ kind: z.literal('unknown'), commandId: z.string(), detail: z.string() }),
-  z.strictObject({ kind: z.literal('retry'), mayHaveHappened: z.boolean(), detail: z.string() }),
+/**
+ * A refusal as the leader words it. One of a newer release may have a code that this one does not know, and no answer of its own for:
+ * the caller still hears that nothing was done, and why, instead of asking again until its time is over.
+ */
+const rejectionJson = z
+  .object({
+    code: z.string(),
+    field: z.string(),
+    detail: z.string(),
+    remedy: z.string(),
+    facts: z.record(z.string(), z.union([z.string(), z.number()])).exactOptional(),
+  })
+  .transform(
+    ({ code, ...rest }): Rejection =>
+      isKnown(code) ? { code, ...rest } : { ...rest, code: 'MALFORMED_REQUEST', detail: `${code}: ${rest.detail}` },
+  );
+const isKnown = (code: string): code is RejectionCode => Object.hasOwn(rejections, code);
+/** Fields that a newer leader adds are left out. */
+const replyJson = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('done'), position: z.number().int().min(0), changed: z.boolean(), duplicate: z.boolean() }),
+  z.object({ kind: z.literal('rejected'), rejection: rejectionJson }),
+  z.object({ kind: z.literal('unknown'), commandId: z.string(), detail: z.string() }),
+  z.object({ kind: z.literal('retry'), mayHaveHappened: z.boolean(), detail: z.string() }),
 ]);
-const answerJson = z.strictObject({ replies: z.array(replyJson) });
+const answerJson = z.object({ replies: z.array(replyJson) });
 
 /** Hands requests to the leader over HTTP, on connections that stay open. A leader that will not know this node is a warning. */
 export function createPeers({ clusterSecret, logger }: { readonly clusterSecret: string; readonly logger: Logger }): Peers & {
@@ -83,6 +92,11 @@ async function call(
   const body = Buffer.from(
     JSON.stringify({ requests: requests.map((each) => ({ ...each, timeLeftMs: Math.min(each.timeLeftMs, submitLimits.timeLeftMs) })) }),
   );
+  if (body.length > submitLimits.bytes) {
+    // Only a request that is alone in its part: no leader would read it, however often it is asked.
+    const detail = `the request has ${body.length} bytes on its way to the leader, which takes at most ${submitLimits.bytes}`;
+    return requests.map(() => ({ kind: 'rejected', rejection: rejection('TOO_LARGE', '', detail) }));
+  }
   const deadlineMs = Math.max(...requests.map((each) => Math.min(each.timeLeftMs, submitLimits.timeLeftMs))) + peerLimits.graceMs;
   const { status, text } = await post(agent, addressOf(leader), signatureOf(secret, 'POST', submitPath, body), body, deadlineMs);
   if (status !== 200) {
