@@ -311,6 +311,13 @@ describe('get_cluster_status', () => {
     const many = await served.post('get_cluster_status', { instance_ids: Array.from({ length: 10_001 }, () => i) });
     expect(said(many)).toEqual([400, 'INVALID_ARGUMENT', 'too many instances: 10001; ask for at most 10000 at once']);
   });
+
+  test('an answer that would keep everybody else waiting is refused, whoever is named how often', async () => {
+    for (let n = 1; n <= 13; n += 1) await isOk(alter('add_cluster', compute(n)));
+    const repeated = await served.rpc('get_cluster_status', { instance_ids: Array.from({ length: 10_000 }, () => i) });
+    const msg = 'too many clusters: 130000; ask for instances with at most 120000 at once';
+    expect(repeated.json).toEqual({ status: { code: 'INVALID_ARGUMENT', msg } });
+  });
 });
 
 describe('the plain RPC form', () => {

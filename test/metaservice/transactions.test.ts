@@ -228,6 +228,14 @@ describe('tablets', () => {
     expect([nobody.status, nobody.text]).toEqual([400, '\n']);
   });
 
+  test('are asked for so many at once and no more', async () => {
+    const { cloudId } = await instanceWith([1]);
+    const asked = (length: number) => ({ cloud_unique_id: cloudId, tablet_idx: Array.from({ length }, () => ({ tablet_id: 1 })) });
+    expect((await done('get_tablet_stats', asked(10_000)))['tablet_stats']).toHaveLength(10_000);
+    const { json } = await served.rpc('get_tablet_stats', asked(10_001));
+    expect(json).toEqual({ status: { code: 'INVALID_ARGUMENT', msg: 'too many tablets: 10001; ask for at most 10000 at once' } });
+  });
+
   test('are repaired by an operator', async () => {
     const { cloudId, id } = await instanceWith([1]);
     const stats = await served.post(`fix_tablet_stats?cloud_unique_id=${cloudId}&table_id=10&tablet_id=1`);

@@ -1,4 +1,4 @@
-import { type ClusterRow, clusterOf, clustersOf } from '../../../projections/clusters.ts';
+import { type ClusterRow, clusterCount, clusterOf, clustersOf } from '../../../projections/clusters.ts';
 import { nodesOf } from '../../../projections/computeNodes.ts';
 import { instanceOf } from '../../../projections/instances.ts';
 import type { State } from '../../../projections/state.ts';
@@ -20,8 +20,8 @@ import {
 } from './messages.ts';
 import { type AdminRoute, type AdminRoutes, type Context, defineMethod, envelope, type Methods, wholeReply } from './method.ts';
 
-/** How many instances one question may name. */
-export const clusterStatusLimits = { instances: 10_000 } as const;
+/** How many instances one question may name, and how many clusters they may have: ten each, and one of frontends, with room to spare. */
+export const clusterStatusLimits = { instances: 10_000, clusters: 120_000 } as const;
 
 /** An instance or a cluster that is not there answers 404 where something is to be dropped; elsewhere it is a bad argument. */
 const operations: Readonly<Record<string, Operation>> = {
@@ -172,6 +172,10 @@ function statusesAsked(request: GetClusterStatus, state: State): ValueOf<typeof 
   if (asked.length > clusterStatusLimits.instances)
     return fail(`too many instances: ${asked.length}; ask for at most ${clusterStatusLimits.instances} at once`);
   const ids = instanceIds.length === 0 ? cloudUniqueIds.flatMap((id) => resolveInstance(state, id) ?? []) : instanceIds;
+  // One instance may be named ten thousand times.
+  const clusters = ids.reduce((sum, instanceId) => sum + clusterCount(state.clusters, instanceId), 0);
+  if (clusters > clusterStatusLimits.clusters)
+    return fail(`too many clusters: ${clusters}; ask for instances with at most ${clusterStatusLimits.clusters} at once`);
   const details = ids.flatMap((instanceId) => {
     const rows = clustersOf(state.clusters, instanceId).filter((row) => row.type === 'COMPUTE');
     const wanted = rows.filter((row) => status === undefined || (row.status ?? 'UNKNOWN') === status);

@@ -77,6 +77,9 @@ const finishTabletJob = defineMethod({
   },
 });
 
+/** How many tablets one question may name; frontends ask for a thousand at a time. */
+const statsLimits = { tablets: 10_000 } as const;
+
 const getTabletStats = defineMethod({
   request: getTabletStatsRequest,
   reply: getTabletStatsResponse,
@@ -89,6 +92,9 @@ function statsAsked(
 ): ValueOf<typeof getTabletStatsResponse> & { readonly status: Status } {
   const instanceId = resolveInstance(state, cloudUniqueId);
   if (instanceId === undefined) return { status: failed('INVALID_ARGUMENT', 'empty instance_id') };
+  const { length } = tabletIdx;
+  if (length > statsLimits.tablets)
+    return { status: failed('INVALID_ARGUMENT', `too many tablets: ${length}; ask for at most ${statsLimits.tablets} at once`) };
   const found: ValueOf<typeof tabletStats>[] = [];
   for (const idx of tabletIdx) {
     const tablet = tabletOf(state.tablets, instanceId, idx.tabletId ?? 0);
