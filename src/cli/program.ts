@@ -114,8 +114,8 @@ function addSql(program: Command, terminal: Terminal): void {
 
 const filterOptions = (command: Command): Command =>
   command
-    .option('--type <TYPE>', 'only events of this type; several with commas', collect)
-    .option('--subject <SUBJECT>', 'only what is about this: config/datalake.format, or config/* for a family');
+    .option('--type <TYPE>', 'only events of this type, such as ClusterAdded; several with commas', collect)
+    .option('--subject <SUBJECT>', 'only what is about this: config/datalake.format, instance/i1, cluster/i1/c1, or config/* for a family');
 
 function addHistory(program: Command, terminal: Terminal): void {
   filterOptions(program.command('history').description('Who changed what, and when; the newest last.'))
@@ -128,7 +128,7 @@ function addHistory(program: Command, terminal: Terminal): void {
     .addOption(jsonOption())
     .addHelpText(
       'after',
-      examples('chancery history', 'chancery history --since 2h --subject "config/*"', 'chancery history --follow --json'),
+      examples('chancery history', 'chancery history --since 2h --subject "instance/*"', 'chancery history --follow --json'),
     )
     .action(async (options: object) => {
       const { history } = await import('./history.ts');
@@ -154,7 +154,7 @@ function addAt(program: Command, terminal: Terminal): void {
     .command('at')
     .description('The state as it was at a position or a time.')
     .argument('<moment>', 'a position, or a time: 23:00, yesterday 23:00, 2h, 2026-11-20T23:00:00Z')
-    .argument('[path]', 'only this part: configs, configs.dynamic, coordinators')
+    .argument('[path]', 'only this part: configs.dynamic, coordinators, instances, clusters, storage and so on')
     .addOption(operatorOption(terminal.env))
     .addOption(jsonOption())
     .addHelpText('after', examples('chancery at 2', 'chancery at "yesterday 23:00" configs.dynamic', 'chancery at 2h --json'))

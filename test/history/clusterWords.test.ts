@@ -32,7 +32,7 @@ describe('as an operator reads it', () => {
     ['cluster c1 of i1 is reached at vpc:9030', clusterEndpointChanged({ ...key, publicEndpoint: '', privateEndpoint: 'vpc:9030' })],
     ['cluster c1 of i1   NORMAL → SUSPENDED', clusterStatusChanged({ ...key, from: 'NORMAL', to: 'SUSPENDED' })],
     [
-      'cluster c1 of i1 groups a, b; b works',
+      'cluster c1 of i1 groups a, b; b is active',
       virtualClusterAltered({ ...key, clusterNames: ['a', 'b'], policy: { ...policy, standbyClusterNames: ['a'] } }),
     ],
     ['cluster c1 of i1 has other properties: a, b', clusterPropertiesChanged({ ...key, properties: { b: '1', a: '2' } })],

@@ -25,7 +25,7 @@ export const clusterWords: Words<ClusterEvent['type'] | ComputeNodeEvent['type']
   ClusterEndpointChanged: (data) => `${cluster(data)} is reached at ${shown(data.privateEndpoint)}`,
   ClusterStatusChanged: (data) => `${cluster(data)}   ${data.from} → ${data.to}`,
   VirtualClusterAltered: (data) =>
-    `${cluster(data)} groups ${namesInWords(data.clusterNames)}; ${shown(data.policy.activeClusterName ?? 'none')} works`,
+    `${cluster(data)} groups ${namesInWords(data.clusterNames)}; ${shown(data.policy.activeClusterName ?? 'none')} is active`,
   ClusterPropertiesChanged: (data) => {
     const names = Object.keys(data.properties).sort();
     return `${cluster(data)} has ${names.length === 0 ? 'no properties any more' : `other properties: ${namesInWords(names)}`}`;

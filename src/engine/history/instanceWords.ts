@@ -8,5 +8,5 @@ export const instanceWords: Words<InstanceEvent['type']> = {
     `instance ${shown(instanceId)} renamed   ${shown(previous ?? 'unnamed')} → ${shown(name)}`,
   InstanceStatusChanged: ({ instanceId, from, to }) => `instance ${shown(instanceId)}   ${from} → ${to}`,
   InstanceEncryptionChanged: ({ instanceId, enabled }) => `encryption of instance ${shown(instanceId)} switched ${enabled ? 'on' : 'off'}`,
-  RamUserChanged: ({ instanceId, ramUser }) => `instance ${shown(instanceId)} uses cloud account ${shown(ramUser.userId)}`,
+  RamUserChanged: ({ instanceId, ramUser }) => `instance ${shown(instanceId)} uses RAM user ${shown(ramUser.userId)}`,
 };

@@ -47,12 +47,7 @@ const instances = stateTable<InstanceRow>(
       (row) => (row.enableStorageVault ? 'VAULTS' : 'OBJECT_STORES'),
     ],
     ['sse_enabled', 'VARCHAR', 'Whether its object stores encrypt on their side: true or false.', (row) => String(row.sseEnabled)],
-    [
-      'changed_at',
-      'TIMESTAMP_LTZ(3)',
-      'When its status, name or encryption changed last; NULL when they never did.',
-      (row) => ms(row.mtime),
-    ],
+    ['changed_at', 'TIMESTAMP_LTZ(3)', 'When its status or encryption changed last; NULL when they never did.', (row) => ms(row.mtime)],
     ['position', 'BIGINT', 'The event that created it.', (row) => row.position],
   ],
 );

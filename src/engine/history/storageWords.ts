@@ -9,7 +9,7 @@ export const storageWords: Words<StorageEvent['type']> = {
   ObjectStoreAdded: ({ instanceId, store }) => `object store ${shown(store.id)} added to ${shown(instanceId)}: ${place(store)}`,
   KeysRotated: ({ instanceId, objectStores, ramUser }) => {
     const stores = objectStores.length === 0 ? [] : [`object stores ${namesInWords(objectStores.map(({ id }) => id))}`];
-    const user = ramUser === undefined ? [] : [`cloud account ${shown(ramUser.userId)}`];
+    const user = ramUser === undefined ? [] : [`RAM user ${shown(ramUser.userId)}`];
     return `keys of ${shown(instanceId)} replaced: ${[...stores, ...user].join(' · ')}`;
   },
   ObjectStoreRoleChanged: ({ instanceId, id, roleArn }) => `object store ${shown(id)} of ${shown(instanceId)} uses role ${shown(roleArn)}`,
