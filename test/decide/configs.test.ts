@@ -532,7 +532,7 @@ test('random calls do what the model does', () => {
   const calls = fc.array(fc.array(plainChange, { minLength: 1, maxLength: 5 }), { maxLength: 12 });
   let accepted = 0;
   let refused = 0;
-  const { params } = replay({ numRuns: 150 });
+  const { params } = replay({ numRuns: 60 });
   fc.assert(
     fc.property(fromFile, calls, (fileMap, script) => {
       const staticConfigs = Object.fromEntries([...fileMap].map(([key, plain]) => [key, asValue(key, plain)]));
@@ -563,5 +563,5 @@ test('random calls do what the model does', () => {
     params,
   );
   // A property that never gets anywhere passes.
-  expect(Math.min(accepted, refused)).toBeGreaterThan(100);
+  expect(Math.min(accepted, refused)).toBeGreaterThan(30);
 });

@@ -65,9 +65,9 @@ test('what a quick check accepts its schema gives back unchanged', () => {
       } else if (parsed.success) seen.unsure += 1;
       else seen.refused += 1;
     }),
-    replay({ numRuns: 500 }).params,
+    replay({ numRuns: 250 }).params,
   );
-  expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(100);
+  expect(Math.min(seen.accepted, seen.refused)).toBeGreaterThan(30);
   expect(seen.unsure).toBeLessThan(seen.refused / 4);
 });
 

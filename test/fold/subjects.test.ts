@@ -37,7 +37,7 @@ test('each subject has its positions', () => {
       expect(subjects.byName.keys()).toEqual([...positions.keys()].sort());
       expect(subjectOf(subjects, 'config/never')).toBeUndefined();
     }),
-    replay({ numRuns: 100 }).params,
+    replay({ numRuns: 40 }).params,
   );
   expect(longest).toBeGreaterThan(16);
 });

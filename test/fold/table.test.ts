@@ -101,7 +101,7 @@ test('a table does what a Map does, and no version that was kept ever changes', 
     fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
       for (const version of play(steps).kept) expectSame(version);
     }),
-    replay({ numRuns: 400 }).params,
+    replay({ numRuns: 150 }).params,
   );
 });
 
@@ -113,7 +113,7 @@ test('versions that grow from one common version do not disturb each other', () 
       const branches = [play(one, base), play(other, base)];
       for (const version of [base, ...branches.flatMap(({ kept }) => kept)]) expectSame(version);
     }),
-    replay({ numRuns: 200 }).params,
+    replay({ numRuns: 80 }).params,
   );
 });
 
@@ -133,7 +133,7 @@ test('any two versions know how they differ', () => {
       ] as const)
         expect(reported(before, after)).toEqual(differences(before, after));
     }),
-    replay({ numRuns: 200 }).params,
+    replay({ numRuns: 80 }).params,
   );
 });
 

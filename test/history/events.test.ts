@@ -80,7 +80,7 @@ const query: fc.Arbitrary<Wish> = fc
   .filter(({ subject }) => subject !== '*/*');
 
 test('pages are what a filter over everything gives', async () => {
-  const { params } = replay({ numRuns: 80 });
+  const { params } = replay({ numRuns: 30 });
   const cases = fc.record({
     entries: history({ maxLength: 90 }),
     most: fc.integer({ min: 1, max: 9 }),

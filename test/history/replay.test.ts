@@ -35,7 +35,7 @@ const applied = (state: unknown, { patches }: ReplayStep): unknown => applyPatch
 const shownAt = async (timeline: Timeline, position: number): Promise<unknown> => redacted(plain(await timeline.stateAt({ position })));
 
 test('patches lead from each state to the next', async () => {
-  const { params } = replayOf({ numRuns: 40 });
+  const { params } = replayOf({ numRuns: 15 });
   await fc.assert(
     fc.asyncProperty(history({ maxLength: 60 }), async (entries) => {
       const timeline = await timelineOf(entries);
@@ -92,7 +92,7 @@ const query: fc.Arbitrary<Omit<ReplayQuery, 'to'> & { readonly to: number }> = f
 );
 
 test('pages hold the steps that were asked for, each with the patches it has on its own', async () => {
-  const { params } = replayOf({ numRuns: 60 });
+  const { params } = replayOf({ numRuns: 20 });
   await fc.assert(
     fc.asyncProperty(history({ minLength: 60, maxLength: 90 }), query, fc.integer({ min: 1, max: 9 }), async (entries, wish, limit) => {
       const timeline = await timelineOf(entries, 5);

@@ -44,7 +44,7 @@ test('histories hold every type of event there is', () => {
 
 describe('stateAt', () => {
   test('equals a fold from nothing, in whatever order positions are asked for', async () => {
-    const { params } = replay({ numRuns: 40 });
+    const { params } = replay({ numRuns: 15 });
     const cases = fc.record({
       entries: history({ maxLength: 120 }),
       most: fc.integer({ min: 1, max: 9 }),
@@ -140,7 +140,7 @@ describe('stateAt', () => {
 });
 
 test('positionAt is the last event at or before a time', async () => {
-  const { params } = replay({ numRuns: 40 });
+  const { params } = replay({ numRuns: 15 });
   await fc.assert(
     fc.asyncProperty(
       history({ maxLength: 60 }),

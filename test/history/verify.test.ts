@@ -66,7 +66,7 @@ function expectBroken(verdict: Verdict, place: number, position = firstPositionA
 test('there are enough entries for what follows', () => expect(entries.length).toBeGreaterThan(35));
 
 test('a sound log is sound, and its end is that of a fold', async () => {
-  const { params } = replay({ numRuns: 20 });
+  const { params } = replay({ numRuns: 8 });
   await fc.assert(
     fc.asyncProperty(history({ maxLength: 80 }), async (log) => {
       const last = log.at(-1)?.entry;

@@ -374,7 +374,7 @@ describe('properties', () => {
   const isSound = (read: unknown): boolean => typeof read === 'object' || (read as string).startsWith(prefix);
 
   test("mutated texts are read or refused in the contract's form, and what JSON reads is not refused for its syntax", () => {
-    const { params } = replay({ numRuns: 2000 });
+    const { params } = replay({ numRuns: 700 });
     fc.assert(
       fc.property(mutated, ([type, text]) => {
         const read = parse(type, text);
@@ -393,7 +393,7 @@ describe('properties', () => {
   });
 
   test("random bytes and texts are refused in the contract's form, or read", () => {
-    const { params } = replay({ numRuns: 2000 });
+    const { params } = replay({ numRuns: 700 });
     const input = fc.oneof(
       fc.uint8Array({ maxLength: 40 }).map((content) => Buffer.from(content)),
       fc.string({ unit: 'binary', maxLength: 40 }),

@@ -302,7 +302,7 @@ function judge(model: Model, cluster: TestCluster): void {
 test('acknowledged writes survive everything, exactly once and in order', {
   timeout: 120_000,
 }, async () => {
-  const { params, replayPath } = replay({ numRuns: 40 });
+  const { params, replayPath } = replay({ numRuns: 15 });
   await fc.assert(
     fc.asyncProperty(fc.commands(steps, { maxCommands: 25, ...replayPath }), async (run) => {
       const cluster = new TestCluster();

@@ -142,7 +142,7 @@ const users = fc.tuple(id, fc.constantFrom('u', 'v')).map(([instanceId, userId])
 );
 
 test('instances follow the model through restarts and lost replies', async () => {
-  const { params, replayPath } = replay({ numRuns: 25 });
+  const { params, replayPath } = replay({ numRuns: 10 });
   const steps = [creates, creates, renames, statuses, encryptions, users, drops, disturbances];
   await fc.assert(
     fc.asyncProperty(fc.commands(steps, { maxCommands: 40, size: 'max', ...replayPath }), (run) =>

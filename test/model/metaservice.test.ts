@@ -14,7 +14,7 @@ import { World } from '../support/metaserviceModel.ts';
 import { type Heard, noFigures, Run, type Send, type Sequence, sendOnce, sequences } from '../support/metaserviceModelRun.ts';
 import { replay } from '../support/replay.ts';
 
-const count = Number(process.env['CHANCERY_SEQUENCES'] ?? 8);
+const count = Number(process.env['CHANCERY_SEQUENCES'] ?? 3);
 const figures = { ...noFigures(), restarts: 0, killedUnderWay: 0, lost: 0 };
 
 /** One node after the other on one log. */

@@ -320,7 +320,7 @@ async function begun(node: OneNode): Promise<{ readonly model: Model; readonly r
 }
 
 test('storage follows the model through restarts and lost replies', async () => {
-  const { params, replayPath } = replay({ numRuns: 25 });
+  const { params, replayPath } = replay({ numRuns: 10 });
   const often = [addsPlace, rotates, addsVault, altersVault];
   const seldom = [rotatesOne, setsAccount, dropsVault, setsDefault, createsStage, dropsStage, setsIdentity, disturbances];
   // Afterwards an instance says nothing but no.

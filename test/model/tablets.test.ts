@@ -262,7 +262,7 @@ const steps = [
 ];
 
 test('statistics are the sum over visible rowsets, and jobs go their ways', { timeout: 120_000 }, async () => {
-  const { params, replayPath } = replay({ numRuns: 15 });
+  const { params, replayPath } = replay({ numRuns: 6 });
   await fc.assert(
     fc.asyncProperty(fc.commands(steps, { maxCommands: 80, size: 'max', ...replayPath }), (run) =>
       onOneNode(async (node) => {

@@ -136,7 +136,7 @@ const begins = fc.tuple(place, request).map((args) => begin(...args));
 const steps = [begins, begins, calls.map((args) => call(...args)), place.map(abortByLabel), disturbances as fc.Arbitrary<Step>];
 
 test('transactions and labels are what a list of them says', { timeout: 120_000 }, async () => {
-  const { params, replayPath } = replay({ numRuns: 15 });
+  const { params, replayPath } = replay({ numRuns: 6 });
   await fc.assert(
     fc.asyncProperty(fc.commands(steps, { maxCommands: 60, size: 'max', ...replayPath }), (run) =>
       onOneNode(async (node) => {

@@ -38,6 +38,13 @@ async function two() {
   await cluster.ready(leader);
   const follower = await cluster.start('n2', { clusterSecret: 'a secret for tests only' });
   await cluster.ready(leader, follower);
+  const objInfo = { ak: 'a', sk: 's', bucket: 'b', prefix: 'p', endpoint: 'e', externalEndpoint: 'e', region: 'r', provider: 'COS' };
+  const created = await fetch(`${follower.url}/v1/acts/createInstance`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ instanceId: 'i1', instanceName: 'one', userId: 'u1', objInfo }),
+  });
+  expect(created.status).toBe(200);
   return { leader, follower };
 }
 
@@ -64,6 +71,7 @@ test.each([
   [{ ...report, instanceId: undefined }, 'cloudUniqueId'],
   [{ ...report, instanceId: undefined, cloudUniqueId: '1:no_such_instance:x' }, 'cloudUniqueId'],
   [{ ...report, instanceId: '' }, 'instanceId'],
+  [{ ...report, instanceId: 'no_such_instance' }, 'instanceId'],
 ])('%j is refused', async (body, field) => {
   const cluster = new ServedCluster();
   clusters.push(cluster);
