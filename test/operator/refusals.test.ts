@@ -174,6 +174,13 @@ describe('requests', () => {
     expectProblem(await call(`${n1.url}${path}`, options), status, code, field);
   });
 
+  test.each([
+    ['NodeAdded', "there is no event type 'NodeAdded'; did you mean NodesAdded? docs/events.md lists them all"],
+    ['Nothing', "there is no event type 'Nothing'; docs/events.md lists them all"],
+  ])('the event type %s is answered with the one that was meant', async (type, detail) => {
+    expect((await call(`${n1.url}/v1/events?type=${type}`)).json['detail']).toBe(detail);
+  });
+
   test('405 says what is allowed', async () => {
     const { headers } = await call(`${n1.url}/v1/configs/datalake.format`, { method: 'POST', body: {} });
     expect(headers.get('allow')).toBe('DELETE, GET, HEAD, PUT');

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { catalogue } from '../../../events/index.ts';
 import type { EventQuery, History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
+import { nearest } from '../sql/spelling.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { malformed, Refused } from './problems.ts';
@@ -18,9 +19,15 @@ const types = z
       if (!catalogue.has(name))
         context.addIssue({
           code: 'custom',
-          message: `there is no event type '${name.slice(0, 100)}': ${[...catalogue.keys()].join(', ')}`,
+          message: `there is no event type '${name.slice(0, 100)}'; ${meantBy(name)}docs/events.md lists them all`,
         });
   });
+
+/** The words about the type that was most likely meant. */
+function meantBy(name: string): string {
+  const meant = nearest(name, [...catalogue.keys()]);
+  return meant === undefined ? '' : `did you mean ${meant}? `;
+}
 
 const query = z.strictObject({
   from: wholeNumber.optional().describe('First position, inclusive.'),

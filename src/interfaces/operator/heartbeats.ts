@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { identifier } from '../../../events/kit.ts';
+import { instanceOf } from '../../../projections/instances.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
 import { type Heartbeat, type HeartbeatBoard, type Heartbeats, heartbeatLimits } from '../../engine/heartbeats.ts';
 import type { Node } from '../../engine/node.ts';
@@ -55,7 +56,8 @@ export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: He
     async (request, reply) => {
       const { cloudUniqueId, instanceId: given, ...report } = request.body;
       const instanceId = given ?? resolveInstance(node.state, cloudUniqueId ?? '');
-      if (instanceId === undefined || instanceId === '')
+      // A report of a mistyped instance would be taken, and shown nowhere.
+      if (instanceId === undefined || instanceOf(node.state.instances, instanceId) === undefined)
         throw new Refused(malformed(given === undefined ? 'cloudUniqueId' : 'instanceId', 'it names no instance'));
       const refused = await boardFor(request.headers).record({ ...report, instanceId });
       if (refused !== undefined) throw new Refused(problemOfRejection(refused));
