@@ -71,7 +71,7 @@ function addServe(program: Command, parts: Implementations, terminal: Terminal):
       'after',
       examples(
         'chancery serve',
-        'chancery serve --node-id n2 --log file:/var/lib/chancery --operator 127.0.0.1:8490',
+        'chancery serve --node-id n2 --log file:/var/lib/chancery --operator 127.0.0.1:8490 --meta-service off',
         `${variableOf('cluster-secret')}=... chancery serve --node-id n1 --log zookeeper://zk1:2181,zk2:2181/chancery`,
       ),
     )
