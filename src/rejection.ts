@@ -109,11 +109,14 @@ export const rejection = (code: RejectionCode, field: string, detail: string, fa
   ...(facts === undefined ? {} : { facts }),
 });
 
+/** Whether that was not found, or not allowed: nothing else in the project carries a remedy and a detail. */
+export const isRejection = (value: unknown): value is Rejection =>
+  typeof value === 'object' && value !== null && 'remedy' in value && 'detail' in value;
+
 export type Decision<E> =
   | { readonly kind: 'accepted'; readonly events: readonly E[] }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 export const accept = <E>(...events: readonly E[]): Decision<E> => ({ kind: 'accepted', events });
-export const reject = (code: RejectionCode, field: string, detail: string, facts?: Rejection['facts']): Decision<never> => ({
-  kind: 'rejected',
-  rejection: rejection(code, field, detail, facts),
-});
+export const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
+export const reject = (code: RejectionCode, field: string, detail: string, facts?: Rejection['facts']): Decision<never> =>
+  refused(rejection(code, field, detail, facts));

@@ -7,7 +7,7 @@ import { addressOf, registrationOf } from '../../projections/computeNodes.ts';
 import { configOf } from '../../projections/configs.ts';
 import { secondsOf } from '../../projections/instances.ts';
 import type { State } from '../../projections/state.ts';
-import { type Decision, type Rejection, rejection } from '../rejection.ts';
+import { isRejection, type Rejection, rejection } from '../rejection.ts';
 import { namesUnknownInstance, targetInstance } from './instanceResolution.ts';
 
 /** A value of an enum by its name, or a number that it does not know. */
@@ -87,10 +87,7 @@ export function targetOf(state: State, { cloudUniqueId, cluster, instanceId }: A
   return { instanceId: target, cluster };
 }
 
-export const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
 export const invalid = (field: string, detail: string): Rejection => rejection('INVALID_CLUSTER', field, detail);
-export const isRejection = (value: unknown): value is Rejection =>
-  typeof value === 'object' && value !== null && 'remedy' in value && 'detail' in value;
 
 /** The value when it is one of the names; a number that the enum does not know counts as not given. */
 export const named = <const T extends string>(all: readonly T[], value: string | number | undefined): T | undefined =>

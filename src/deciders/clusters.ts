@@ -20,7 +20,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { type ClusterRow, clusterCount, clusterOf, clustersOf } from '../../projections/clusters.ts';
 import { isEndpointTaken, nodesOf } from '../../projections/computeNodes.ts';
 import type { State } from '../../projections/state.ts';
-import { accept, type Decision, type Rejection, rejection } from '../rejection.ts';
+import { accept, type Decision, isRejection, type Rejection, refused, rejection } from '../rejection.ts';
 import {
   type AlterCluster,
   alterClusterFields,
@@ -29,12 +29,10 @@ import {
   endpointFault,
   type GivenCluster,
   invalid,
-  isRejection,
   isYoung,
   named,
   nodeGiven,
   occupiedFault,
-  refused,
   safeDropField,
   type Target,
   targetOf,

@@ -13,7 +13,7 @@ import {
   registrationAmong,
 } from '../../projections/computeNodes.ts';
 import type { State } from '../../projections/state.ts';
-import { accept, type Decision, type Rejection, rejection } from '../rejection.ts';
+import { accept, type Decision, isRejection, type Rejection, refused, rejection } from '../rejection.ts';
 import {
   alterClusterFields,
   brief,
@@ -21,12 +21,10 @@ import {
   frontendsAmong,
   type GivenNode,
   invalid,
-  isRejection,
   isYoung,
   named,
   nodeGiven,
   occupiedFault,
-  refused,
   safeDropField,
   type Target,
   targetOf,

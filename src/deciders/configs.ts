@@ -4,7 +4,7 @@ import { type SealedText, sealedText } from '../../events/kit.ts';
 import { configKeyOf } from '../../projections/configKeys.ts';
 import { type Configs, dynamicConfig, effectiveConfig, fileConfig, isSameValue, keysInForce } from '../../projections/configs.ts';
 import { pieces } from '../../projections/configValues.ts';
-import { accept, type Decision, type Rejection, rejection } from '../rejection.ts';
+import { accept, type Decision, isRejection, type Rejection, refused, rejection } from '../rejection.ts';
 import { operationFault, ruleFault, textFault, valueFault } from './configRules.ts';
 import { defineCommand } from './kit.ts';
 
@@ -42,11 +42,11 @@ export const alterClusterConfigs = defineCommand({
     const layer = new Layer(configs);
     for (const [i, one] of changes.entries()) {
       const fault = operationFault(one, `changes[${i}]`) ?? layer.apply(one, i);
-      if (fault !== undefined) return { kind: 'rejected', rejection: fault };
+      if (fault !== undefined) return refused(fault);
     }
     const changed = layer.changed();
     const fault = layer.fault() ?? layer.sizeFault(changed);
-    if (fault !== undefined) return { kind: 'rejected', rejection: fault };
+    if (fault !== undefined) return refused(fault);
     return changed.length === 0 ? accept() : accept(clusterConfigsChanged({ changes: changed }));
   },
 });
@@ -57,7 +57,6 @@ interface Change {
   readonly value: ConfigValue;
 }
 type Outcome = ConfigValue | Rejection | 'same';
-const isRejection = (outcome: ConfigValue | Rejection): outcome is Rejection => 'code' in outcome;
 
 /** A key that was named: what was there, what the dynamic map is to hold, and the newest change that says so. */
 interface Touched {
@@ -80,7 +79,7 @@ class Layer {
   apply(change: ConfigChange, i: number): Rejection | undefined {
     const touched = this.#touch(change.key);
     const outcome = operate(change, this.#after(change.key), `changes[${i}].value`);
-    if (outcome !== 'same' && isRejection(outcome)) return outcome;
+    if (isRejection(outcome)) return outcome;
     if (outcome !== 'same') touched.value = outcome;
     touched.by = i;
     return undefined;

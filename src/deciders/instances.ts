@@ -14,7 +14,7 @@ import { clusterCount } from '../../projections/clusters.ts';
 import { configOf } from '../../projections/configs.ts';
 import { type InstanceRow, instanceOf } from '../../projections/instances.ts';
 import type { State } from '../../projections/state.ts';
-import { accept, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, isRejection, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { liveInstance } from './instanceResolution.ts';
 import { defineCommand } from './kit.ts';
 import {
@@ -22,12 +22,10 @@ import {
   givenRamUser,
   givenStore,
   givenVault,
-  isRejection,
   newStoreFault,
   newVault,
   numbered,
   pathSuffix,
-  refused,
   repeated,
 } from './storageRules.ts';
 

@@ -22,7 +22,7 @@ import {
   storageOf,
   type VaultRow,
 } from '../../projections/storage.ts';
-import { accept, type Decision, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, type Decision, isRejection, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { liveInstance } from './instanceResolution.ts';
 import { builtInVaultName, hdfsSuffix } from './instances.ts';
 import { defineCommand } from './kit.ts';
@@ -39,14 +39,12 @@ import {
   givenStoreFault,
   givenVault,
   invalid,
-  isRejection,
   isSealed,
   type Key,
   newVault,
   numbered,
   objBytes,
   pathSuffix,
-  refused,
   repeated,
 } from './storageRules.ts';
 

@@ -4,7 +4,7 @@ import { type ComparableSecret, comparableSecret, identifier, isSameSecret, reda
 import { hdfsInfo, type NumberedStore, type NumberedVault, objectStoreFields, pathFormat } from '../../events/storage.ts';
 import type { InstanceRow } from '../../projections/instances.ts';
 import type { State } from '../../projections/state.ts';
-import { type Decision, type Rejection, rejection } from '../rejection.ts';
+import { type Rejection, rejection } from '../rejection.ts';
 import { liveInstance, resolveInstance } from './instanceResolution.ts';
 
 /** A key as it comes with a command: sealed, or empty as it was given. */
@@ -41,8 +41,6 @@ export const pathSuffix = identifier
   .exactOptional()
   .describe("The ending of an HDFS prefix of one's own; made of the command's key when absent.");
 
-export const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
-export const isRejection = (value: object): value is Rejection => 'remedy' in value;
 export const invalid = (field: string, detail: string): Rejection => rejection('INVALID_STORAGE', field, detail);
 
 export const isSealed = (key: Key | undefined): key is ComparableSecret => key !== undefined && key !== '';

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { freeText, identifier } from '../../events/kit.ts';
 import { type Stage, stageCreated, stageDropped, stageFields, stageTypes, storageLimits } from '../../events/storage.ts';
 import { type StorageRow, storageOf } from '../../projections/storage.ts';
-import { accept, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, isRejection, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { defineCommand } from './kit.ts';
-import { callersInstance, cloudUniqueId, type GivenStore, givenStore, isRejection, pathLength, refused, repeated } from './storageRules.ts';
+import { callersInstance, cloudUniqueId, type GivenStore, givenStore, pathLength, repeated } from './storageRules.ts';
 
 const { stageId: _, type: __, ...otherFields } = stageFields;
 /** A word that is known, or a number that is not. */

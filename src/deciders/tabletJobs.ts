@@ -16,7 +16,7 @@ import {
 import { secondsOf } from '../../projections/instances.ts';
 import type { State } from '../../projections/state.ts';
 import { jobsOf, type TabletRow, tabletOf } from '../../projections/tablets.ts';
-import { accept, type Decision, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, type Decision, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { resolveInstance } from './instanceResolution.ts';
 import { defineCommand } from './kit.ts';
 import { unknownTablet } from './tablets.ts';
@@ -70,7 +70,6 @@ function placeOf(state: State, { cloudUniqueId = '', job: asked }: z.infer<typeo
   return tablet === undefined ? unknownTablet(tabletId) : { instanceId, tablet, given };
 }
 
-const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
 /** @param now epoch seconds. A compaction that empties nothing needs no expiration. */
 const isExpired = ({ expiration = 0 }: Compaction, now: number): boolean => expiration > 0 && expiration < now;
 

@@ -15,7 +15,7 @@ import { transactionLimits } from '../../events/transactions.ts';
 import type { State } from '../../projections/state.ts';
 import { countedFigures, jobsOf, rowsetsWritten, type TabletRow, tabletOf, temporaryRowsetOf } from '../../projections/tablets.ts';
 import { transactionOf } from '../../projections/transactions.ts';
-import { accept, type Decision, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, type Decision, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { resolveInstance } from './instanceResolution.ts';
 import { defineCommand } from './kit.ts';
 
@@ -55,7 +55,6 @@ const tabletMeta = z.strictObject({
   indexId: int64.exactOptional(),
 });
 
-const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
 const unresolved = (): Decision<never> => reject('UNRESOLVED_INSTANCE', 'cloudUniqueId', 'empty instance_id');
 export const unknownTablet = (tabletId: number): Rejection =>
   rejection('UNKNOWN_TABLET', 'tabletId', `failed to get tablet_idx, err=KeyNotFound tablet_id=${tabletId}`);

@@ -14,7 +14,7 @@ import {
 import { configOf } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
 import { idsOfLabel, isRunning, newestOfLabel, type TransactionRow, transactionOf } from '../../projections/transactions.ts';
-import { accept, type Decision, type Rejection, reject, rejection } from '../rejection.ts';
+import { accept, type Decision, isRejection, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { resolveInstance } from './instanceResolution.ts';
 import { defineCommand } from './kit.ts';
 
@@ -45,8 +45,6 @@ const named = { cloudUniqueId, dbId: int64.exactOptional(), txnId: int64.exactOp
 const orEmpty = (id: string): string => (id === '' ? '(empty)' : id);
 const unresolved = (id: string, rest: string): Rejection =>
   rejection('UNRESOLVED_INSTANCE', 'cloudUniqueId', `cannot find instance_id with cloud_unique_id=${orEmpty(id)} ${rest}`);
-const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
-const isRejection = (found: TransactionRow | Rejection): found is Rejection => 'code' in found;
 /** What an event says of the transaction it is about. */
 const keyOf = ({ dbId, instanceId, label, transactionId }: TransactionRow) => ({ instanceId, transactionId, dbId, label });
 
