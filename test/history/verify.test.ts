@@ -13,7 +13,10 @@ import { replay } from '../support/replay.ts';
 import { history, longHistory, sourceOf, textsOf } from './histories.ts';
 
 /** A fold in bulk that is wrong from an entry on: what a fault in this release could look like. */
-const planted = vi.hoisted(() => ({ fromIndex: Number.POSITIVE_INFINITY }));
+const planted = vi.hoisted(() => {
+  vi.resetModules(); // Files share their modules: what another one has loaded would hold the real fold.
+  return { fromIndex: Number.POSITIVE_INFINITY };
+});
 vi.mock(import('../../projections/state.ts'), async (original) => {
   const real = await original();
   const bulk: typeof real.bulkFold = (from) => {
