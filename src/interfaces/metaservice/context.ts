@@ -28,7 +28,6 @@ export class RequestContext implements Context {
   readonly #parts: ContextParts;
   #key: string | undefined;
   #ids = 0;
-  #submits = 0;
   #position: number;
 
   /** @param key the header Idempotency-Key, if there is one. @param state the tables as the request asked for them */
@@ -67,7 +66,7 @@ export class RequestContext implements Context {
   async submit(command: Command, overrides?: Overrides): Promise<Submitted> {
     const parsed = parseCommand(command);
     if ('error' in parsed) return refused(malformed(parsed.error));
-    const idempotencyKey = this.#keyOfSubmit();
+    const idempotencyKey = this.#commandId();
     const caller: Caller = { principal, interface: 'metaservice', idempotencyKey };
     const outcome = await this.node.submit(parsed.command, caller);
     if (outcome.kind === 'rejected') return refused(statusOf(outcome.rejection, overrides), outcome.rejection.facts);
@@ -81,13 +80,6 @@ export class RequestContext implements Context {
   #commandId(): string {
     this.#key ??= randomUUID();
     return this.#key;
-  }
-
-  /** A request may have several commands; each needs a key of its own that is the same when the request comes again. */
-  #keyOfSubmit(): string {
-    const key = this.#commandId();
-    this.#submits += 1;
-    return this.#submits === 1 ? key : `${key.slice(0, 120)}.${this.#submits}`;
   }
 }
 

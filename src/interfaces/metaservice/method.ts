@@ -24,7 +24,10 @@ export interface Context {
   readonly injected: (point: string) => readonly unknown[] | undefined;
   /** A new id, 32 hex digits, for what a command must name; the same ids in the same order when the request is sent again with its key. */
   newId(): string;
-  /** Checks a command, has it decided and waits until this node has folded it. Never rejects. */
+  /**
+   * Checks a command, has it decided and waits until this node has folded it. One for each request, whose idempotency key it has.
+   * Never rejects.
+   */
   submit(command: Command, overrides?: Overrides): Promise<Submitted>;
 }
 
