@@ -16,7 +16,7 @@ import { replay } from '../support/replay.ts';
 import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 import { ask, Nodes, put } from './harness.ts';
 
-const count = Number(process.env['CHANCERY_SEQUENCES'] ?? 24);
+const count = Number(process.env['CHANCERY_SEQUENCES'] ?? 12);
 const atOnce = 8;
 /** Operations between a restarted node's being ready and the next kill, and while a node is down. */
 const calm = 250;
