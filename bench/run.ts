@@ -22,7 +22,7 @@ if (isWanted('appends') || isWanted('lag') || isWanted('metaservice')) {
   try {
     if (isWanted('appends')) for (const figure of await appendFigures(zookeeper.connect)) print(figure);
     if (isWanted('lag')) print(await followerLagFigure(zookeeper.connect));
-    if (isWanted('metaservice')) for (const figure of await metaServiceFigures(zookeeper.connect)) print(figure);
+    if (isWanted('metaservice')) for await (const figure of metaServiceFigures(zookeeper.connect)) print(figure);
   } finally {
     await zookeeper.stop();
   }
