@@ -49,7 +49,7 @@ class Connection {
   }
 }
 
-interface HttpLoad {
+export interface HttpLoad {
   readonly perSecond: number;
   /** Milliseconds. */
   readonly p50: number;

@@ -7,7 +7,7 @@ import { freePorts } from '../src/cli/zookeeperServer.ts';
 import { nodeProcess, statusOf, until } from '../test/support/nodeProcesses.ts';
 import { load, nodeOn, untilLeading } from './appends.ts';
 import { type Figure, grouped, median } from './figures.ts';
-import { ask, get, httpLoad, post } from './httpLoad.ts';
+import { ask, get, type HttpLoad, httpLoad, post } from './httpLoad.ts';
 
 const token = 'greedisgood9999';
 const route = (name: string, query = ''): string => `/MetaService/http/v1/${name}?token=${token}${query}`;
@@ -115,21 +115,26 @@ async function nodeChangesFigure(zookeeper: string): Promise<Figure> {
       const nodes = [node(`10.${c}.0.${run}`, 9050, `1:i1:c${c}`)];
       return post(route(n % 2 === 0 ? 'add_node' : 'drop_node'), JSON.stringify(cluster('i1', `c${c}`, nodes)));
     };
-  await httpLoad(served.port, connections, 2_000, changes(2));
-  const ours = await httpLoad(served.port, connections, 4_000, changes(3));
-  await served.stop();
   const bare = await nodeOn(`${zookeeper}/ceiling-${nanoid(6)}`, 'n1');
   await untilLeading(bare);
-  await load(bare, connections, 1_500);
-  const ceiling = await load(bare, connections, 3_000);
+  const rounds: { readonly ours: HttpLoad; readonly ceiling: number }[] = [];
+  for (let round = 0; round < 8; round += 1) {
+    const ours = await httpLoad(served.port, connections, 3_000, changes(round + 2));
+    const { perSecond } = await load(bare, connections, 1_500);
+    if (round >= 3) rounds.push({ ours, ceiling: perSecond }); // The compilers of both sides warm up.
+  }
+  await served.stop();
   await bare.close();
-  const ratio = ours.perSecond / ceiling.perSecond;
+  const perSecond = median(rounds.map(({ ours }) => ours.perSecond));
+  const ratio = median(rounds.map(({ ceiling, ours }) => ours.perSecond / ceiling));
+  const [p50, p99] = [median(rounds.map(({ ours }) => ours.p50)), median(rounds.map(({ ours }) => ours.p99))];
+  const ceiling = grouped(median(rounds.map((round) => round.ceiling)));
   return {
     what: `add_node and drop_node over HTTP, ${connections} callers, one ZooKeeper node`,
-    ratio: `${grouped(ours.perSecond)}/s; ${ratio.toFixed(2)}x of the engine without HTTP`,
+    ratio: `${grouped(perSecond)}/s; ${ratio.toFixed(2)}x of the engine without HTTP`,
     floor: '>= 3 000/s, or >= 0.5x of the log',
-    isMet: ours.perSecond >= 3_000 || ratio >= 0.5,
-    behind: `p50 ${ours.p50.toFixed(1)} ms, p99 ${ours.p99.toFixed(1)} ms; the engine without HTTP ${grouped(ceiling.perSecond)}/s`,
+    isMet: perSecond >= 3_000 || ratio >= 0.5,
+    behind: `p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms; the engine without HTTP ${ceiling}/s; medians of ${rounds.length} rounds`,
   };
 }
 

@@ -77,4 +77,16 @@ export const clusterOf = (state: Clusters, instanceId: string, clusterId: string
 /** The clusters of an instance, in the order in which they came. */
 export const clustersOf = (state: Clusters, instanceId: string): readonly ClusterRow[] =>
   (state.idsByInstance.get(instanceId) ?? []).flatMap((clusterId) => clusterOf(state, instanceId, clusterId) ?? []);
+/** The oldest cluster with frontends. Only which clusters there are can change it, so it is looked for once for each list of them. */
+export function firstSqlCluster(state: Clusters, instanceId: string): ClusterRow | undefined {
+  const ids = state.idsByInstance.get(instanceId);
+  if (ids === undefined) return undefined;
+  let first = firstSql.get(ids);
+  if (first === undefined) {
+    first = { clusterId: ids.find((clusterId) => clusterOf(state, instanceId, clusterId)?.type === 'SQL') };
+    firstSql.set(ids, first);
+  }
+  return first.clusterId === undefined ? undefined : clusterOf(state, instanceId, first.clusterId);
+}
+const firstSql = new WeakMap<readonly string[], { readonly clusterId: string | undefined }>();
 export const clusterCount = (state: Clusters, instanceId: string): number => state.idsByInstance.get(instanceId)?.length ?? 0;

@@ -54,21 +54,34 @@ export interface Projection<S> {
 /** Declares a projection: a pure fold that runs on an immer draft or on the plain value, with the same bytes as outcome. */
 export const defineProjection = <S>(projection: Projection<S>): Projection<S> => projection;
 
-function digestible(value: unknown): unknown {
-  if (value instanceof Table) return { size: value.size, hash: value.hash() };
-  if (Array.isArray(value)) return value.map(digestible);
+function* digestible(value: unknown): Generator<void, unknown> {
+  if (value instanceof Table) return { size: value.size, hash: yield* value.hashing() };
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, digestible(part)]));
+  const parts: [string, unknown][] = [];
+  for (const [key, part] of Object.entries(value)) parts.push([key, yield* digestible(part)]);
+  return Array.isArray(value) ? parts.map(([, part]) => part) : Object.fromEntries(parts);
 }
 
 /**
  * SHA-256, in hex, of a state as JSON with sorted keys, each table replaced by its size and hash: it costs what changed since the
- * last one. Equal on all nodes that folded the same log, whether in one draft per batch or in bulk.
+ * last one. Equal on all nodes that folded the same log, whether in one draft per batch or in bulk. Made in steps of at most some
+ * hundred rows, so that whoever has other work can do it between them.
  */
-export const stateHash = (state: unknown): string =>
-  createHash('sha256')
-    .update(canonicalJson(digestible(state)))
+export function* stateHashing(state: unknown): Generator<void, string> {
+  return createHash('sha256')
+    .update(canonicalJson(yield* digestible(state)))
     .digest('hex');
+}
+
+/** `stateHashing` in one go. */
+export const stateHash = (state: unknown): string => resultOf(stateHashing(state));
+
+/** What a computation in steps returns, all steps at once. */
+export function resultOf<T>(steps: Generator<void, T>): T {
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
 
 /** A state as plain JSON data, tables as objects with their keys ascending: what `chancery at` prints. */
 export function plain(value: unknown): unknown {

@@ -1,17 +1,32 @@
 import { hash } from 'node:crypto';
 import { canonicalJson } from '../events/canonicalJson.ts';
 
-/** A node of the tree. `owner` is the batch that made it, see `unseal`. */
-interface Node<T> {
-  owner: object | undefined;
-  readonly items: T[];
+/**
+ * Rows, flat: key, value, digest of both once somebody asked for it, key, value, … At most `leafRows` of them, but for keys whose whole
+ * hashes are equal. `owner` is the batch that made it, see `unseal`; `digest` is that of its rows once somebody asked for it.
+ */
+interface Leaf<V> {
+  readonly isLeaf: true;
+  readonly owner: object | undefined;
+  digest: string | undefined;
+  readonly rows: (string | V | undefined)[];
 }
-/** 64 places. */
-type Level<T> = Node<T | undefined>;
-/** Rows, flat: key, value, key, value, … */
-type Bucket<V> = Node<string | V>;
-type Group<V> = Level<Bucket<V>>;
-type Root<V> = Level<Group<V>>;
+/** More rows than a leaf holds, by the next bits of their hashes. */
+interface Branch<V> {
+  readonly isLeaf: false;
+  readonly owner: object | undefined;
+  digest: string | undefined;
+  size: number;
+  readonly parts: Part<V>[];
+}
+type Part<V> = Leaf<V> | Branch<V> | undefined;
+
+/** Places of a row in its leaf. */
+const stride = 3;
+const leafRows = 32;
+const bitsPerLevel = 4;
+const fanOut = 1 << bitsPerLevel;
+const hashBits = 32;
 
 /** Whoever folds a batch owns the nodes made for it and may write into them again; everybody else's nodes are copied first. */
 let owner: object | undefined;
@@ -40,48 +55,54 @@ export function hashOfKey(key: string): number {
   return hash;
 }
 
-/** The hash folded to 12 bits: two levels of 64. */
-function slotOf(key: string): number {
-  const hash = hashOfKey(key);
-  return (hash ^ (hash >>> 12) ^ (hash >>> 24)) & 0xfff;
+/** The hash with its bits stirred (MurmurHash3's last step), for each level of the tree looks at four of them. */
+function scattered(key: string): number {
+  let hash = hashOfKey(key);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
+}
+const branchAt = (hash: number, shift: number): number => (hash >>> shift) & (fanOut - 1);
+
+const leafOf = <V>(rows: Leaf<V>['rows']): Leaf<V> => ({ isLeaf: true, owner, digest: undefined, rows });
+const branchOf = <V>(parts: Part<V>[], size: number): Branch<V> => ({ isLeaf: false, owner, digest: undefined, size, parts });
+const sizeOf = <V>(part: Part<V>): number => (part === undefined ? 0 : part.isLeaf ? part.rows.length / stride : part.size);
+
+/** The same node when this batch made it, else a copy that this batch owns; to be written to, so its digest is gone. */
+function writable<N extends Leaf<unknown> | Branch<unknown>>(node: N): N;
+function writable<V>(node: Leaf<V> | Branch<V>): Leaf<V> | Branch<V> {
+  if (owner === undefined || node.owner !== owner) return node.isLeaf ? leafOf(node.rows.slice()) : branchOf(node.parts.slice(), node.size);
+  node.digest = undefined;
+  return node;
 }
 
-/** The same node when this batch made it, else a copy that this batch owns. */
-const writable = <T>(node: Node<T>): Node<T> => (owner !== undefined && node.owner === owner ? node : { owner, items: node.items.slice() });
-
-const level = <T>(): Level<T> => ({ owner, items: new Array<T | undefined>(64).fill(undefined) });
-
 /**
- * A persistent map from text to values for collections that may pass 1,000 keys: a change copies two arrays of 64 and one
- * bucket (24 rows at 100,000), and within a batch nothing twice. A draft would copy the whole collection each time.
- * Where a row lies depends on its key alone, so equal contents have equal hashes. Values must not be changed once they are in.
+ * A persistent map from text to values for collections that may pass 1,000 keys: a change copies one leaf and the few short branches
+ * above it, and within a batch nothing twice. A draft would copy the whole collection each time.
+ * How the tree looks depends on the keys alone, so equal contents have equal hashes. Values must not be changed once they are in.
  */
 export class Table<V> {
-  readonly #root: Root<V>;
-  #size: number;
+  readonly #root: Part<V>;
 
-  private constructor(root: Root<V>, size: number) {
+  private constructor(root: Part<V>) {
     this.#root = root;
-    this.#size = size;
   }
 
   get size(): number {
-    return this.#size;
+    return sizeOf(this.#root);
   }
 
   static empty<V>(): Table<V> {
-    return new Table<V>(level(), 0);
+    return new Table<V>(undefined);
   }
 
   get(key: string): V | undefined {
-    const slot = slotOf(key);
-    const rows = this.#root.items[slot >> 6]?.items[slot & 63]?.items;
+    const rows = leafWith(this.#root, key)?.rows;
     return rows === undefined ? undefined : (rows[placeOf(rows, key) + 1] as V | undefined);
   }
 
   has(key: string): boolean {
-    const slot = slotOf(key);
-    const rows = this.#root.items[slot >> 6]?.items[slot & 63]?.items;
+    const rows = leafWith(this.#root, key)?.rows;
     return rows !== undefined && placeOf(rows, key) < rows.length;
   }
 
@@ -95,50 +116,22 @@ export class Table<V> {
 
   /** `set` with a value made from the present one. */
   update(key: string, next: (present: V | undefined) => V): Table<V> {
-    const slot = slotOf(key);
-    const root = writable(this.#root);
-    const group = groupAt(root, slot);
-    const present = group.items[slot & 63];
-    if (present === undefined) {
-      group.items[slot & 63] = { owner, items: [key, next(undefined)] };
-      return this.#become(root, this.#size + 1);
-    }
-    const bucket = writable(present);
-    group.items[slot & 63] = bucket;
-    const rows = bucket.items;
-    const at = placeOf(rows, key);
-    if (at < rows.length) {
-      rows[at + 1] = next(rows[at + 1] as V);
-      return this.#become(root, this.#size);
-    }
-    rows.push(key, next(undefined));
-    return this.#become(root, this.#size + 1);
-  }
-
-  /** This batch's own root means that the table is its own, too. */
-  #become(root: Root<V>, size: number): Table<V> {
-    if (root !== this.#root) return new Table(root, size);
-    this.#size = size;
-    return this;
+    return this.#become(updated(this.#root, 0, { key, hash: scattered(key), next }));
   }
 
   /** The table without this row; the same table when there is none. */
   delete(key: string): Table<V> {
-    if (!this.has(key)) return this;
-    const slot = slotOf(key);
-    const root = writable(this.#root);
-    const group = groupAt(root, slot);
-    const rows = (group.items[slot & 63]?.items ?? []).slice();
-    rows.splice(placeOf(rows, key), 2);
-    // What is emptied goes, so that equal contents have equal hashes.
-    group.items[slot & 63] = rows.length === 0 ? undefined : { owner, items: rows };
-    if (group.items.every(isAbsent)) root.items[slot >> 6] = undefined;
-    return this.#become(root, this.#size - 1);
+    return this.has(key) ? this.#become(without(this.#root, 0, key, scattered(key))) : this;
+  }
+
+  /** This batch's own root means that the table is its own, too. */
+  #become(root: Part<V>): Table<V> {
+    return root === this.#root ? this : new Table(root);
   }
 
   /** Every row, in no order that means anything: sort what a person or a plan sees. */
-  *rows(): Generator<readonly [key: string, value: V]> {
-    for (const group of this.#root.items) for (const bucket of group?.items ?? []) yield* rowsOf(bucket);
+  rows(): Generator<readonly [key: string, value: V]> {
+    return rowsOf(this.#root);
   }
 
   /** Keys ascending by code units. */
@@ -147,14 +140,16 @@ export class Table<V> {
   }
 
   /** What differs from an older table, found without looking at nodes both share. */
-  *changesSince(older: Table<V>): Generator<TableChange<V>> {
-    for (const [from, to] of differing(older.#root, this.#root))
-      for (const [bucketFrom, bucketTo] of differing(from, to)) yield* differingRows(bucketFrom, bucketTo);
+  changesSince(older: Table<V>): Generator<TableChange<V>> {
+    return differing(older.#root, this.#root);
   }
 
-  /** SHA-256 over the rows, base64. Nodes that did not change since the last call are not hashed again. */
-  hash(): string {
-    return hashOf(this.#root, (group) => hashOf(group, hashOfBucket));
+  /**
+   * SHA-256 over the rows, base64, step by step: a step digests the new rows of one leaf, or nothing. What did not change since it was
+   * last asked for is not digested again.
+   */
+  *hashing(): Generator<void, string> {
+    return this.#root === undefined ? digestOf('') : (this.#root.digest ?? (yield* hashing(this.#root)));
   }
 }
 
@@ -164,29 +159,98 @@ export interface TableChange<V> {
   readonly after: V | undefined;
 }
 
-/** Where a row begins in a bucket; its length when it is not there. Values may be texts too, so only even places are looked at. */
+function leafWith<V>(root: Part<V>, key: string): Leaf<V> | undefined {
+  if (root === undefined || root.isLeaf) return root;
+  const hash = scattered(key);
+  let node: Part<V> = root;
+  for (let shift = 0; node !== undefined && !node.isLeaf; shift += bitsPerLevel) node = node.parts[branchAt(hash, shift)];
+  return node;
+}
+
+/** Where a row begins in a leaf; the leaf's end when it is not there. Values may be texts too, so only the places of keys are looked at. */
 function placeOf(rows: readonly unknown[], key: string): number {
   let at = 0;
-  while (at < rows.length && rows[at] !== key) at += 2;
+  while (at < rows.length && rows[at] !== key) at += stride;
   return at;
 }
 
-/** The group of a slot, ready to be written; `root` is writable already. */
-function groupAt<V>(root: Root<V>, slot: number): Group<V> {
-  const present = root.items[slot >> 6];
-  const group: Group<V> = present === undefined ? level() : writable(present);
-  root.items[slot >> 6] = group;
-  return group;
+interface Update<V> {
+  readonly key: string;
+  readonly hash: number;
+  readonly next: (present: V | undefined) => V;
 }
 
-const isAbsent = (node: unknown): boolean => node === undefined;
+function updated<V>(node: Part<V>, shift: number, update: Update<V>): Leaf<V> | Branch<V> {
+  if (node === undefined) return leafOf([update.key, update.next(undefined), undefined]);
+  if (!node.isLeaf) return updatedBranch(node, shift, update);
+  const at = placeOf(node.rows, update.key);
+  const isNew = at === node.rows.length;
+  if (isNew && at >= leafRows * stride && shift < hashBits) return updatedBranch(split(node, shift), shift, update);
+  const leaf = writable(node);
+  const { rows } = leaf;
+  if (isNew) rows.push(update.key, update.next(undefined), undefined);
+  else {
+    rows[at + 1] = update.next(rows[at + 1] as V);
+    rows[at + 2] = undefined;
+  }
+  return leaf;
+}
 
-function* differing<T>(before: Level<T> | undefined, after: Level<T> | undefined): Generator<[T | undefined, T | undefined]> {
+function updatedBranch<V>(node: Branch<V>, shift: number, update: Update<V>): Branch<V> {
+  const branch = writable(node);
+  const i = branchAt(update.hash, shift);
+  const before = sizeOf(branch.parts[i]);
+  const part = updated(branch.parts[i], shift + bitsPerLevel, update);
+  branch.parts[i] = part;
+  branch.size += sizeOf(part) - before;
+  return branch;
+}
+
+function split<V>({ rows }: Leaf<V>, shift: number): Branch<V> {
+  const branch = branchOf<V>(new Array<Part<V>>(fanOut).fill(undefined), rows.length / stride);
+  for (let at = 0; at < rows.length; at += stride) {
+    const i = branchAt(scattered(rows[at] as string), shift);
+    const part = branch.parts[i];
+    const row = rows.slice(at, at + stride);
+    // A branch that was just made holds nothing but leaves.
+    if (part?.isLeaf === true) part.rows.push(...row);
+    else branch.parts[i] = leafOf(row);
+  }
+  return branch;
+}
+
+/** A part without a row that it has. What then fits a leaf becomes one, so that equal contents have equal trees. */
+function without<V>(node: Part<V>, shift: number, key: string, hash: number): Part<V> {
+  if (node === undefined) return node;
+  if (node.isLeaf) {
+    if (node.rows.length === stride) return undefined;
+    const leaf = writable(node);
+    leaf.rows.splice(placeOf(leaf.rows, key), stride);
+    return leaf;
+  }
+  const branch = writable(node);
+  const i = branchAt(hash, shift);
+  branch.parts[i] = without(branch.parts[i], shift + bitsPerLevel, key, hash);
+  branch.size -= 1;
+  return branch.size > leafRows ? branch : leafOf(branch.parts.flatMap((part) => (part?.isLeaf === true ? part.rows : [])));
+}
+
+function* rowsOf<V>(node: Part<V>): Generator<readonly [string, V]> {
+  if (node === undefined) return;
+  if (!node.isLeaf) {
+    for (const part of node.parts) yield* rowsOf(part);
+    return;
+  }
+  const { rows } = node;
+  for (let at = 0; at < rows.length; at += stride) yield [rows[at] as string, rows[at + 1] as V];
+}
+
+function* differing<V>(before: Part<V>, after: Part<V>): Generator<TableChange<V>> {
   if (before === after) return;
-  for (let i = 0; i < 64; i += 1) if (before?.items[i] !== after?.items[i]) yield [before?.items[i], after?.items[i]];
-}
-
-function* differingRows<V>(before: Bucket<V> | undefined, after: Bucket<V> | undefined): Generator<TableChange<V>> {
+  if (before?.isLeaf === false && after?.isLeaf === false) {
+    for (const [i, part] of after.parts.entries()) yield* differing(before.parts[i], part);
+    return;
+  }
   const old = new Map(rowsOf(before));
   for (const [key, value] of rowsOf(after)) {
     if (old.get(key) !== value) yield { key, before: old.get(key), after: value };
@@ -195,34 +259,20 @@ function* differingRows<V>(before: Bucket<V> | undefined, after: Bucket<V> | und
   for (const [key, value] of old) yield { key, before: value, after: undefined };
 }
 
-function* rowsOf<V>(bucket: Bucket<V> | undefined): Generator<readonly [string, V]> {
-  const rows = bucket?.items ?? [];
-  for (let i = 0; i < rows.length; i += 2) yield [rows[i] as string, rows[i + 1] as V];
-}
-
-const hashes = new WeakMap<object, string>();
-
-function hashOf<T>(node: Level<T>, hashOfPart: (part: T) => string): string {
-  const known = hashes.get(node);
-  if (known !== undefined) return known;
-  let text = '';
-  for (const [i, part] of node.items.entries()) if (part !== undefined) text += `${i}:${hashOfPart(part)};`;
-  return remembered(node, digestOf(text));
-}
-
-function hashOfBucket<V>(bucket: Bucket<V>): string {
-  const known = hashes.get(bucket);
-  if (known !== undefined) return known;
-  const rows: (readonly [string, V])[] = [];
-  for (let i = 0; i < bucket.items.length; i += 2) rows.push([bucket.items[i] as string, bucket.items[i + 1] as V]);
-  rows.sort(([a], [b]) => (a < b ? -1 : 1));
-  return remembered(bucket, digestOf(canonicalJson(rows)));
+/** Rows keep their digests, for a change elsewhere in the leaf must not cost a digest of each. */
+function* hashing<V>(node: Leaf<V> | Branch<V>): Generator<void, string> {
+  const digests: string[] = [];
+  if (node.isLeaf) {
+    yield;
+    const { rows } = node;
+    for (let at = 0; at < rows.length; at += stride) {
+      rows[at + 2] ??= digestOf(canonicalJson([rows[at], rows[at + 1]]));
+      digests.push(rows[at + 2] as string);
+    }
+    digests.sort();
+  } else for (const part of node.parts) digests.push(part === undefined ? '' : (part.digest ?? (yield* hashing(part))));
+  node.digest = digestOf(digests.join());
+  return node.digest;
 }
 
 const digestOf = (text: string): string => hash('sha256', text, 'base64');
-
-/** Within a batch a node may still change: its hash is not kept. */
-function remembered(node: object, digest: string): string {
-  if (owner === undefined) hashes.set(node, digest);
-  return digest;
-}

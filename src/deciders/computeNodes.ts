@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clusterTypes } from '../../events/clusters.ts';
 import { nodeLimits, nodeStatusChanged, nodesAdded, nodesDropped } from '../../events/computeNodes.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
-import { type ClusterRow, clusterOf, clustersOf } from '../../projections/clusters.ts';
+import { type ClusterRow, clusterOf, clustersOf, firstSqlCluster } from '../../projections/clusters.ts';
 import {
   addressOf,
   type ComputeNodeRow,
@@ -77,12 +77,16 @@ const storedNodes = (state: State, { clusterId, instanceId }: ClusterRow): reado
   nodesOf(state.computeNodes, instanceId, clusterId);
 
 /** The clusters a request means: every one whose name or id is the one given. */
-const targets = (state: State, { cluster, instanceId }: Target): readonly ClusterRow[] =>
-  clustersOf(state.clusters, instanceId).filter(
+function targets(state: State, { cluster, instanceId }: Target): readonly ClusterRow[] {
+  const byId = cluster.clusterId === undefined ? undefined : clusterOf(state.clusters, instanceId, cluster.clusterId);
+  // No two clusters have one name: with both in one cluster, or no name given, there is no other to look for.
+  if (byId !== undefined && (cluster.clusterName === undefined || byId.clusterName === cluster.clusterName)) return [byId];
+  return clustersOf(state.clusters, instanceId).filter(
     ({ clusterId, clusterName }) =>
       (cluster.clusterId !== undefined && clusterId === cluster.clusterId) ||
       (cluster.clusterName !== undefined && clusterName === cluster.clusterName),
   );
+}
 
 /** Those that the cluster does not have, as the log is to keep them. */
 function newNodes(state: State, row: ClusterRow, given: readonly GivenNode[]) {
@@ -100,7 +104,7 @@ function newNodes(state: State, row: ClusterRow, given: readonly GivenNode[]) {
 type Frontend = Pick<GivenNode, 'nodeType'>;
 /** An instance with frontends has one master at most and somebody who can lead; only its first SQL cluster is looked at. */
 function frontendsFault(state: State, instanceId: string, after: (row: ClusterRow) => readonly Frontend[]): Rejection | undefined {
-  const first = clustersOf(state.clusters, instanceId).find(({ type }) => type === 'SQL');
+  const first = firstSqlCluster(state.clusters, instanceId);
   if (first === undefined) return undefined;
   const { followers, masters } = frontendsAmong(after(first));
   return masters > 1 || (masters === 0 && followers === 0)

@@ -1,4 +1,4 @@
-import { stateHash } from '../../projections/kit.ts';
+import { stateHashing } from '../../projections/kit.ts';
 import type { State } from '../../projections/state.ts';
 import type { Member } from '../ports/membership.ts';
 
@@ -26,13 +26,15 @@ export class Checkpoints {
     }
   }
 
-  /** At most four, ascending. Costs what changed since the last call: all of the tables after a long catch-up. */
-  hashed(): readonly Checkpoint[] {
+  /** At most four, ascending. Costs what changed since the last call, in steps of some hundred rows: all tables after a long catch-up. */
+  *hashing(): Generator<void, readonly Checkpoint[]> {
     const marks = [...new Set(this.#newest.values())].sort((a, b) => a.position - b.position);
-    return marks.map((mark) => {
-      if (typeof mark.of !== 'string') mark.of = stateHash(mark.of);
-      return { position: mark.position, hash: mark.of };
-    });
+    const checkpoints: Checkpoint[] = [];
+    for (const mark of marks) {
+      if (typeof mark.of !== 'string') mark.of = yield* stateHashing(mark.of);
+      checkpoints.push({ position: mark.position, hash: mark.of });
+    }
+    return checkpoints;
   }
 }
 

@@ -18,6 +18,7 @@ import { Leader } from './leader.ts';
 import { RateLimit } from './rateLimit.ts';
 import { Replica } from './replica.ts';
 import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
+import { inTurns } from './turns.ts';
 
 export interface NodeParts {
   readonly nodeId: string;
@@ -421,22 +422,32 @@ export class Node {
     return { command, act, deadline: clock.now() + defaultTimeoutMs };
   }
 
-  /** Hashes what the others shall compare, at most for a twentieth of the time. */
-  #refreshCheckpoints(): void {
+  /** Hashes what the others shall compare, at most for a twentieth of the time, and lets others work in between. */
+  async #refreshCheckpoints(): Promise<void> {
     const began = performance.now();
     if (began < this.#hashFrom) return;
-    this.#checkpoints = this.#passed.hashed();
+    this.#hashFrom = Number.POSITIVE_INFINITY;
+    this.#checkpoints = await inTurns(this.#passed.hashing(), turnMs, this.#stop.signal);
     const ended = performance.now();
     this.#hashFrom = ended + 20 * (ended - began);
   }
 
   #publishLater(): void {
     this.#cancelPublish = this.#parts.clock.after(publishEveryMs, () => {
-      if (this.#stop.signal.aborted || this.#fault !== undefined) return;
-      this.#refreshCheckpoints();
-      this.#parts.membership.publish(this.#self());
+      if (!this.#publish()) return;
       this.#publishLater();
+      this.#refreshCheckpoints().then(
+        () => this.#publish(),
+        (error: unknown) => this.#stop.signal.aborted || this.#fail(error),
+      );
     });
+  }
+
+  /** @returns false when this node has nothing to tell any more. */
+  #publish(): boolean {
+    if (this.#stop.signal.aborted || this.#fault !== undefined) return false;
+    this.#parts.membership.publish(this.#self());
+    return true;
   }
 
   #afterMembershipChange(): void {

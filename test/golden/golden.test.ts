@@ -1,19 +1,19 @@
 /**
  * Goal: a log that a past release wrote still means the same, byte for byte and table for table.
- * Method: reads every golden log, folds it in one draft per entry and in bulk, and compares with the state hash written beside it.
+ * Method: reads every golden log, folds it in one draft per entry and in bulk, and compares with the hash of the contents written beside it.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../events/envelope.ts';
 import { catalogue } from '../../events/index.ts';
-import { stateHash } from '../../projections/kit.ts';
 import { bulkFold, foldEntry, foldVersions, initialState, type State } from '../../projections/state.ts';
+import { contentsHash } from './contents.ts';
 
 interface Expected {
   readonly position: number;
   readonly foldVersions: Readonly<Record<string, number>>;
-  readonly stateHash: string;
+  readonly contentsHash: string;
 }
 interface Stored {
   readonly events: readonly { readonly type: string; readonly version: number }[];
@@ -33,14 +33,14 @@ describe.each(names)('%s', (name) => {
   /** Of the families that the release had; later ones are empty after its log. */
   const hashOfThen = (state: State): string => {
     const later = Object.keys(foldVersions()).filter((family) => !Object.hasOwn(expected.foldVersions, family));
-    return stateHash(Object.fromEntries(Object.entries(state).filter(([family]) => !later.includes(family))));
+    return contentsHash(Object.fromEntries(Object.entries(state).filter(([family]) => !later.includes(family))));
   };
 
   test('reaches its state, folded entry by entry', () => {
     const state = texts.map(decodeEntry).reduce(foldEntry, initialState());
-    expect({ position: state.position, stateHash: hashOfThen(state) }).toEqual({
+    expect({ position: state.position, contentsHash: hashOfThen(state) }).toEqual({
       position: expected.position,
-      stateHash: expected.stateHash,
+      contentsHash: expected.contentsHash,
     });
     expect(foldVersions()).toMatchObject(expected.foldVersions);
   });
@@ -48,7 +48,7 @@ describe.each(names)('%s', (name) => {
   test('reaches its state, folded in bulk', () => {
     const fold = bulkFold();
     fold.add(texts.map(decodeEntry));
-    expect(hashOfThen(fold.finish())).toBe(expected.stateHash);
+    expect(hashOfThen(fold.finish())).toBe(expected.contentsHash);
   });
 
   test('is written today as it was then, where no event has a newer version', () => {

@@ -9,9 +9,9 @@ import { coordinatorForgotten, coordinatorJoined, coordinatorLost } from '../../
 import { type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
-import { stateHash } from '../../projections/kit.ts';
 import { bulkFold, foldVersions } from '../../projections/state.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
+import { contentsHash } from './contents.ts';
 
 interface Chapter {
   readonly minute: number;
@@ -142,6 +142,6 @@ for (const chapter of [...story, ...told]) chain.push(entryOf(chapter, chain.len
 const fold = bulkFold();
 fold.add(chain.map(({ entry }) => entry));
 const state = fold.finish();
-const expected = { position: state.position, foldVersions: foldVersions(), stateHash: stateHash(state) };
+const expected = { position: state.position, foldVersions: foldVersions(), contentsHash: contentsHash(state) };
 writeFileSync(`${base}.ndjson`, `${chain.map((encoded) => encoded.text).join('\n')}\n`);
 writeFileSync(`${base}.json`, `${JSON.stringify(expected, null, 2)}\n`);
