@@ -166,6 +166,7 @@ export function eventsPage(): string {
 const kinds: Readonly<Record<RejectionKind, string>> = {
   invalid: 'The request can never succeed as it is: change it.',
   missing: 'It names something that does not exist.',
+  denied: 'The caller may not do this.',
   conflict: 'It does not fit the present state: look at that, then decide anew.',
   unavailable: 'Nothing is wrong with it, but this node cannot do it now: send it again later, or to another node.',
 };

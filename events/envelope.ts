@@ -21,6 +21,7 @@ const act = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{32}$/)
     .describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
+  host: z.string().min(1).max(256).optional().describe('IP address of the caller, as the node saw it.'),
   interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
   node: z.string().min(1).max(64).describe('The node that was asked.'),
   principal: z.string().min(1).max(256).describe('The authenticated caller, `User:alice`; `chancery` for what a node does by itself.'),
@@ -188,8 +189,9 @@ export function isLoggedEvent(value: unknown): value is StoredEvent {
   const { id, type, version, act: by, data } = value as Partial<Record<string, unknown>>;
   if (Object.keys(value).length !== 5 || data === undefined || !isText(id, 64) || !isText(type, 128)) return false;
   if (!Number.isSafeInteger(version) || (version as number) < 1 || typeof by !== 'object' || by === null) return false;
-  const { principal, command, commandId, digest, node, reason, interface: through } = by as Partial<Record<string, unknown>>;
-  if (Object.keys(by).length !== ('reason' in by ? 7 : 6)) return false;
+  const { principal, command, commandId, digest, host, node, reason, interface: through } = by as Partial<Record<string, unknown>>;
+  if (Object.keys(by).length !== 6 + ('reason' in by ? 1 : 0) + ('host' in by ? 1 : 0)) return false;
+  if (host !== undefined && !isText(host, 256)) return false;
   if (!isText(principal, 256) || !isText(command, 64) || !isText(commandId, 128) || !isText(node, 64)) return false;
   if (reason !== undefined && !(typeof reason === 'string' && reason.length <= 1000)) return false;
   return interfaces.has(through) && typeof digest === 'string' && digestForm.test(digest);

@@ -1,4 +1,5 @@
 /** Every event type there is. A family adds its definitions here and nowhere else. */
+import { type AclEvent, aclGranted, aclRevoked } from './acls.ts';
 import {
   type ClusterEvent,
   clusterAdded,
@@ -65,7 +66,8 @@ export type ChanceryEvent =
   | ClusterEvent
   | ComputeNodeEvent
   | TransactionEvent
-  | TabletEvent;
+  | TabletEvent
+  | AclEvent;
 
 const definitions = [
   logCreated,
@@ -113,6 +115,8 @@ const definitions = [
   compactionCommitted,
   tabletStatsRecounted,
   tabletDatabaseCorrected,
+  aclGranted,
+  aclRevoked,
 ] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */

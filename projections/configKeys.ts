@@ -149,7 +149,10 @@ const chanceryKeys = {
 
 /** Read from the file of the node that leads, never changed while running. */
 const fileOnlyKeys = {
+  'authorizer.enabled': define(boolean, 'Whether callers need entries in the access control list.', { default: 'false', fileOnly: true }),
   'remote.data.dir': define(text, 'The directory for remote data while remote.data.dirs is empty.', { fileOnly: true }),
+  'security.acl.principal.ignore-case': define(boolean, 'Whether alice and Alice are one principal.', { default: 'false', fileOnly: true }),
+  'super.users': define(text, 'Principals that may do everything, such as User:root;User:admin.', { default: '', fileOnly: true }),
 } as const;
 
 const known = { ...flussKeys, ...chanceryKeys, ...fileOnlyKeys } as const;

@@ -1,5 +1,6 @@
 import { freeze, produce } from 'immer';
 import { type Entry, genesisHash } from '../events/envelope.ts';
+import { type Acls, acls } from './acls.ts';
 import { type Clusters, clusters } from './clusters.ts';
 import { type Commands, commands } from './commands.ts';
 import { type ComputeNodes, computeNodes } from './computeNodes.ts';
@@ -32,6 +33,7 @@ export interface State {
   readonly computeNodes: ComputeNodes;
   readonly transactions: Transactions;
   readonly tablets: Tablets;
+  readonly acls: Acls;
   readonly commands: Commands;
   readonly deadlines: Deadlines;
   readonly subjects: Subjects;
@@ -48,6 +50,7 @@ const projections = {
   computeNodes,
   transactions,
   tablets,
+  acls,
   commands,
   deadlines,
   subjects,
@@ -82,6 +85,7 @@ export const initialState = (): State => ({
   computeNodes: computeNodes.initial(),
   transactions: transactions.initial(),
   tablets: tablets.initial(),
+  acls: acls.initial(),
   commands: commands.initial(),
   deadlines: deadlines.initial(),
   subjects: subjects.initial(),

@@ -77,6 +77,8 @@ export const rejections = {
   TABLET_BUSY: { kind: 'conflict', remedy: 'Wait for the compaction that the message names, or abort it.' },
   UNKNOWN_TABLET_JOB: { kind: 'missing', remedy: 'Start the compaction first; a finished one is no longer known.' },
   TABLET_JOB_EXPIRED: { kind: 'conflict', remedy: 'Start the compaction again.' },
+  AUTHORIZATION_DENIED: { kind: 'denied', remedy: 'Ask whoever administers access for an entry: CALL sys.add_acl(...). Nothing was done.' },
+  SECURITY_DISABLED: { kind: 'conflict', remedy: 'Set authorizer.enabled: true in cluster-configs of every node, and start them again.' },
   NO_LEADER: { kind: 'unavailable', remedy: 'Try again in a few seconds; `chancery status` shows which nodes are reachable.' },
   BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
   DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },

@@ -4,6 +4,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { quickCheck } from '../../events/quickCheck.ts';
 import type { State } from '../../projections/state.ts';
 import type { Decision } from '../rejection.ts';
+import { grantAcls, revokeAcls } from './acls.ts';
 import {
   addCluster,
   alterVirtualCluster,
@@ -43,6 +44,8 @@ const ofChancery = {
   loseCoordinator,
   forgetCoordinator,
   takeLeadership,
+  grantAcls,
+  revokeAcls,
 } as const;
 /** The acts of the Meta Service: other surfaces offer them under these names. */
 const ofMetaService = {

@@ -6,6 +6,7 @@ import { commandOf } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
 import { draftState, finishEntry, finishState, foldEvent, type State } from '../../projections/state.ts';
 import { decide } from '../deciders/commands.ts';
+import { denialOfCommand } from '../deciders/permissions.ts';
 import type { AppendOutcome, EventLog } from '../log/port.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Rejection, rejection } from '../rejection.ts';
@@ -195,6 +196,8 @@ export class Leader {
     if (known !== undefined) return answerOnly({ kind: 'done', position: known.position, changed: true, duplicate: true });
     let position = draft.position;
     try {
+      const denial = denialOfCommand(draft, act, command);
+      if (denial !== undefined) return refused(denial);
       const decision = decide(draft, command, { now: at, commandId: act.commandId });
       if (decision.kind === 'rejected') return answerOnly(decision);
       const events = decision.events.map((event: ChanceryEvent) => logged(event, act));

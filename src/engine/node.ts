@@ -169,6 +169,7 @@ export class Node {
       command: command.name,
       commandId: caller.idempotencyKey ?? nanoid(),
       digest: digestOfCommand(command),
+      ...(caller.host === undefined ? {} : { host: caller.host }),
       interface: caller.interface,
       node: this.#parts.nodeId,
       principal,

@@ -8,6 +8,8 @@ import type { Rejection } from '../rejection.ts';
 export interface Caller {
   readonly principal: string;
   readonly interface: Act['interface'];
+  /** IP address as text, when there is one. */
+  readonly host?: string;
   /** Same key, same body: same answer, for 24 hours. Without one the node makes one. At most 128 characters. */
   readonly idempotencyKey?: string;
   readonly reason?: string;

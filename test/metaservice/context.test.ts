@@ -65,6 +65,7 @@ async function lonely(hasCaughtUp = true): Promise<MetaService> {
 }
 const ask = async (service: MetaService, route: string) => {
   const { http, text } = await service.answer({
+    host: '127.0.0.1',
     url: `/MetaService/http/${route}&token=${token}`,
     headers: {},
     body: async () => Buffer.alloc(0),
@@ -110,7 +111,11 @@ describe('what a handler makes up', () => {
     const node = nodes.at(-1);
     if (node === undefined) throw new Error('there is no node');
     const clock: Clock = { now: () => 0, after: () => () => {} };
-    return new RequestContext({ node, sealer, clock, injected: () => undefined }, initialState(), key);
+    return new RequestContext(
+      { node, sealer, clock, injected: () => undefined },
+      initialState(),
+      key === undefined ? {} : { idempotencyKey: key },
+    );
   };
 
   test('follows from the key', async () => {

@@ -1,6 +1,6 @@
 import type { ConfigValue } from '../../../events/configs.ts';
 import type { ChanceryEvent } from '../../../events/index.ts';
-
+import { aclWords } from './aclWords.ts';
 import { clusterWords } from './clusterWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
@@ -23,6 +23,7 @@ const words: Words = {
   ...storageWords,
   ...clusterWords,
   ...transactionWords,
+  ...aclWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */

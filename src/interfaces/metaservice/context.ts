@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { State } from '../../../projections/state.ts';
+import { metaServicePrincipal } from '../../deciders/authorizer.ts';
 import { type Command, parseCommand } from '../../deciders/commands.ts';
 import type { Node, ReadOptions } from '../../engine/node.ts';
 import type { Caller } from '../../engine/submission.ts';
@@ -18,25 +19,25 @@ export interface ContextParts {
   readonly injected: Context['injected'];
 }
 
-const principal = 'User:metaservice';
-
 /** One request's view of the node. What it makes up, ids and ciphertexts, follows from its idempotency key. */
 export class RequestContext implements Context {
   readonly node: Node;
   readonly state: State;
   readonly injected: Context['injected'];
   readonly #parts: ContextParts;
+  readonly #from: Pick<Caller, 'host' | 'idempotencyKey'>;
   #key: string | undefined;
   #ids = 0;
   #position: number;
 
-  /** @param key the header Idempotency-Key, if there is one. @param state the tables as the request asked for them */
-  constructor(parts: ContextParts, state: State, key: string | undefined) {
+  /** @param state the tables as the request asked for them. @param from address of the caller, and the header Idempotency-Key */
+  constructor(parts: ContextParts, state: State, from: Pick<Caller, 'host' | 'idempotencyKey'>) {
     this.node = parts.node;
     this.state = state;
     this.injected = parts.injected;
     this.#parts = parts;
-    this.#key = key;
+    this.#key = from.idempotencyKey;
+    this.#from = from;
     this.#position = state.position;
   }
 
@@ -67,7 +68,7 @@ export class RequestContext implements Context {
     const parsed = parseCommand(command);
     if ('error' in parsed) return refused(malformed(parsed.error));
     const idempotencyKey = this.#commandId();
-    const caller: Caller = { principal, interface: 'metaservice', idempotencyKey };
+    const caller: Caller = { ...this.#from, principal: metaServicePrincipal, interface: 'metaservice', idempotencyKey };
     const outcome = await this.node.submit(parsed.command, caller);
     if (outcome.kind === 'rejected') return refused(statusOf(outcome.rejection, overrides), outcome.rejection.facts);
     if (outcome.kind === 'unknown') return refused(unknown(outcome.detail, idempotencyKey));

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { EventLog } from '../../log/port.ts';
 import { Readiness } from '../operator/health.ts';
+import { hostOf } from '../operator/identity.ts';
 import { failed } from './codes.ts';
 import { payloadOf } from './envelope.ts';
 import { envelope } from './method.ts';
@@ -53,7 +54,8 @@ export function createMetaService(
     },
     (request, response) => {
       const { headers, url = '' } = request;
-      void service.answer({ url, headers, body: () => bodies.read(request) }).then(async (outgoing) => {
+      const host = hostOf(request.socket.remoteAddress);
+      void service.answer({ url, host, headers, body: () => bodies.read(request) }).then(async (outgoing) => {
         const isWhole = request.complete || (await drained(request));
         send(request, response, outgoing, isWhole);
       });

@@ -38,6 +38,8 @@ export interface MetaServiceParts {
 export interface Incoming {
   /** Path and query as they stand in the request line. */
   readonly url: string;
+  /** IP address of the caller. */
+  readonly host: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   /** Reads the body; asked at most once, and only when token and route are right. */
   body(): Promise<Buffer>;
@@ -114,16 +116,16 @@ export class MetaService {
     return target.kind === 'method' ? { http: 200, text: JSON.stringify({ status }) } : payloadOf(envelope(status));
   }
 
-  async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
-    const query = queryOf(url);
+  async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, incoming: Incoming): Promise<Outgoing> {
+    const query = queryOf(incoming.url);
     const given = query.get('token') ?? '';
     if (!isSame(Buffer.from(given), this.#token))
       return { http: 403, text: `incorrect token, token=${given === '' ? '(not given)' : given.slice(0, 1024)}\n` };
     const route = name === undefined ? undefined : this.#routes.get(name);
     if (route === undefined) return { http: 404, text: 'http path not found or not allowed\n' };
-    const bytes = await body();
+    const bytes = await incoming.body();
     if (route.kind === 'query') {
-      const context = await this.#context(query, headers);
+      const context = await this.#context(query, incoming);
       if ('code' in context) return payloadOf(envelope(context));
       const answer = await route.call(query, context, bytes);
       return { ...payloadOf(answer), position: context.position };
@@ -131,33 +133,33 @@ export class MetaService {
     const parsed = parseLenient(route.method.request, bytes, path);
     if (parsed.kind === 'error') return payloadOf(envelope(failed('PROTOBUF_PARSE_ERR', parsed.text)));
     const request = route.sets === undefined ? parsed.value : { ...parsed.value, ...route.sets };
-    const context = await this.#context(query, headers);
+    const context = await this.#context(query, incoming);
     if ('code' in context) return payloadOf(envelope(context));
     const reply = await this.#call(route.method, request, context);
     const answer = route.answer === undefined ? envelope(reply.status) : route.answer(reply, request);
     return { ...payloadOf(answer), position: context.position };
   }
 
-  async #rpc({ name, path }: Extract<Target, { kind: 'method' }>, { body, headers, url }: Incoming): Promise<Outgoing> {
+  async #rpc({ name, path }: Extract<Target, { kind: 'method' }>, incoming: Incoming): Promise<Outgoing> {
     const method = this.#methods.get(name);
     if (method === undefined) return rpcRefusal('unknownMethod', path);
-    const parsed = parseStrict(method.request, await body());
+    const parsed = parseStrict(method.request, await incoming.body());
     if (parsed.kind === 'error') return rpcRefusal('badBody', parsed.text);
-    const context = await this.#context(queryOf(url), headers);
+    const context = await this.#context(queryOf(incoming.url), incoming);
     if ('code' in context) return rpcPayload(method.reply, { status: context });
     const reply = await this.#call(method, parsed.value, context);
     return { ...rpcPayload(method.reply, reply), position: context.position };
   }
 
   /** What a request sees, as its query asks for it; local tables when it says nothing. @returns or why it cannot be had */
-  async #context(query: URLSearchParams, headers: Incoming['headers']): Promise<RequestContext | Status> {
+  async #context(query: URLSearchParams, { headers, host }: Incoming): Promise<RequestContext | Status> {
     const { hasCaughtUp, node } = this.#parts;
     const key = headers['idempotency-key'];
     const options = readOptionsOf(query);
     if ('code' in options) return options;
     if (!hasCaughtUp()) return statusOf(rejection('NOT_CAUGHT_UP', '', 'this node has just come up and still folds the log'));
     const context = (state: State): RequestContext =>
-      new RequestContext(this.#contextParts, state, typeof key === 'string' ? key : undefined);
+      new RequestContext(this.#contextParts, state, { host, ...(typeof key === 'string' ? { idempotencyKey: key } : {}) });
     if (options.atLeast === undefined && options.linearizable === undefined && node.role !== 'fault') return context(node.state);
     const reading = await node.read(options);
     return reading.kind === 'rejected' ? statusOf(reading.rejection) : context(reading.state);

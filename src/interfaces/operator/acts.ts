@@ -31,7 +31,7 @@ export const actRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }> = 
     };
     http.post(`/v1/acts/${name}`, { schema }, async (request, reply) => {
       const command = { name, ...request.body } as Command;
-      return answer(reply, await node.submit(command, callerOf(request.headers, request.query.reason)), node);
+      return answer(reply, await node.submit(command, callerOf(request, request.query.reason)), node);
     });
   }
 };

@@ -73,7 +73,7 @@ export const configRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }>
     { schema: { ...write, summary: 'Change cluster configs, all or nothing', body: changes } },
     async (request, reply) => {
       const wanted = request.body.changes.map(({ op, key, value: text }) => ({ op, key, ...(text === undefined ? {} : { value: text }) }));
-      return answer(reply, await alter(wanted, callerOf(request.headers, request.body.reason)), node);
+      return answer(reply, await alter(wanted, callerOf(request, request.body.reason)), node);
     },
   );
   http.put(
@@ -81,7 +81,7 @@ export const configRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }>
     { schema: { ...write, summary: 'Set one cluster config', params: keyParam, body: putBody } },
     async (request, reply) => {
       const wanted = [{ op: 'set', key: request.params.key, value: request.body.value }] as const;
-      return answer(reply, await alter(wanted, callerOf(request.headers, request.body.reason)), node);
+      return answer(reply, await alter(wanted, callerOf(request, request.body.reason)), node);
     },
   );
   http.delete(
@@ -96,7 +96,7 @@ export const configRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }>
     },
     async (request, reply) => {
       const wanted = [{ op: 'delete', key: request.params.key }] as const;
-      return answer(reply, await alter(wanted, callerOf(request.headers, request.query.reason)), node);
+      return answer(reply, await alter(wanted, callerOf(request, request.query.reason)), node);
     },
   );
 };

@@ -16,6 +16,7 @@ import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
 import { heartbeatRoutes } from './heartbeats.ts';
+import { identifyCallers } from './identity.ts';
 import { instanceRoutes } from './instances.ts';
 import { parseJson } from './json.ts';
 import { logRoutes } from './log.ts';
@@ -73,6 +74,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const metrics = createMetrics(node, log, streams);
   node.observer = metrics.observer;
   const http = createFastify(logger);
+  identifyCallers(http);
   measure(http, metrics);
   void http.register(swagger, {
     openapi: {

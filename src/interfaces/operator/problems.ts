@@ -58,7 +58,7 @@ export const problem = (code: OperatorProblemCode, detail: string, about: Partia
 
 const retryAfter = (seconds: number): Record<string, string> => ({ 'retry-after': String(seconds) });
 
-const statusOfKind: Readonly<Record<RejectionKind | 'denied', number>> = {
+const statusOfKind: Readonly<Record<RejectionKind, number>> = {
   invalid: 400,
   missing: 404,
   conflict: 409,

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { State } from '../../../projections/state.ts';
 import type { Node, Provenance, ReadOptions } from '../../engine/node.ts';
@@ -27,13 +28,13 @@ export const writeHeaders = z.looseObject({ 'idempotency-key': idempotencyKey.op
 
 export const reason = z.string().max(1000).describe("Why, in the operator's words; the history keeps it.");
 
-/** Who asks. Until callers authenticate themselves there is one principal. */
-export function callerOf(headers: { readonly 'idempotency-key'?: string | undefined }, why: string | undefined): Caller {
+/** Who asks, and under which key. */
+export function callerOf({ headers, identity }: Pick<FastifyRequest, 'headers' | 'identity'>, why: string | undefined): Caller {
   const key = headers['idempotency-key'];
   return {
-    principal: 'User:root',
+    ...identity,
     interface: 'operator',
-    ...(key === undefined ? {} : { idempotencyKey: key }),
+    ...(typeof key === 'string' ? { idempotencyKey: key } : {}),
     ...(why === undefined || why === '' ? {} : { reason: why }),
   };
 }

@@ -8,8 +8,9 @@ import type { Sealer } from '../../secrets/port.ts';
 import { placeOf, pointAt, SqlSyntaxError } from '../sql/errors.ts';
 import { runScript, type ScriptAnswer, type ScriptFailure, type ScriptRequest } from '../sql/session.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
+import type { Identity } from './identity.ts';
 import { malformed, type Problem, problem, problemOfHistory, problemOfRejection, Refused } from './problems.ts';
-import { callerOf, reason, writeHeaders } from './requests.ts';
+import { reason, writeHeaders } from './requests.ts';
 
 /** Leaves room for the number of the call in the 128 characters of a key. */
 const scriptKey = z
@@ -63,7 +64,7 @@ export interface SqlParts {
 export const sqlRoutes: FastifyPluginAsyncZod<SqlParts> = async (http, { clock, ...parts }) => {
   const schema = { summary: 'Run SQL', tags: ['sql'], body, headers: writeHeaders, response: { 200: answerJson, ...refusals } };
   http.post('/v1/sql', { schema }, async (request, reply) => {
-    const script = requestOf(request.body, request.headers);
+    const script = requestOf(request);
     const ran = await run({ ...parts, now: () => clock.now() }, script);
     stampProvenance(reply, ran.provenance);
     const { failure, results, ...session } = ran;
@@ -72,15 +73,19 @@ export const sqlRoutes: FastifyPluginAsyncZod<SqlParts> = async (http, { clock, 
   });
 };
 
-function requestOf(asked: z.infer<typeof body>, headers: z.infer<typeof writeHeaders>): ScriptRequest {
-  const { principal } = callerOf(headers, undefined);
+interface Asked {
+  readonly body: z.infer<typeof body>;
+  readonly headers: z.infer<typeof writeHeaders>;
+  readonly identity: Identity;
+}
+function requestOf({ body: asked, headers, identity }: Asked): ScriptRequest {
   const idempotencyKey = asked.idempotencyKey ?? headers['idempotency-key'];
   if (idempotencyKey !== undefined && !scriptKey.safeParse(idempotencyKey).success)
     throw new Refused(malformed('idempotency-key', 'for a script, between 1 and 120 visible ASCII characters'));
   const { statement, catalog, database, properties, reason: why, atLeast, consistency } = asked;
   return {
     statement,
-    principal,
+    ...identity,
     ...(catalog === undefined ? {} : { catalog }),
     ...(database === undefined ? {} : { database }),
     ...(properties === undefined ? {} : { properties }),

@@ -29,6 +29,8 @@ export interface SessionParts {
 export interface ScriptRequest {
   readonly statement: string;
   readonly principal: string;
+  /** IP address as text. */
+  readonly host: string;
   /** Where the script before this one ended: the client carries it. */
   readonly catalog?: string;
   readonly database?: string;
@@ -225,8 +227,14 @@ class Session {
   }
 
   async #write(procedure: Procedure, act: Extract<Act, { kind: 'write' }>, idempotencyKey: string): Promise<Ran> {
-    const { principal, reason } = this.#request;
-    const caller = { principal, interface: 'sql', idempotencyKey, ...(reason === undefined || reason === '' ? {} : { reason }) } as const;
+    const { host, principal, reason } = this.#request;
+    const caller = {
+      principal,
+      host,
+      interface: 'sql',
+      idempotencyKey,
+      ...(reason === undefined || reason === '' ? {} : { reason }),
+    } as const;
     const outcome = await this.#parts.node.submit(act.command, caller);
     if (outcome.kind === 'rejected') return rejected(act.refused(outcome.rejection));
     if (outcome.kind === 'unknown') return failed({ kind: 'unknown', idempotencyKey: this.#idempotencyKey, detail: outcome.detail });

@@ -1,0 +1,62 @@
+import type { Acl, AclPrincipal, AclResource } from '../events/acls.ts';
+import { defineProjection, invariant, type Writable } from './kit.ts';
+import { Table } from './table.ts';
+
+/** An entry of the list, and the position of the act that put it there. */
+export interface Grant extends Acl {
+  readonly position: number;
+}
+export interface Acls {
+  /** By `scopeKey`: what is said of one principal, whatever the case of its name, on one resource from one host. Short lists. */
+  readonly byScope: Table<readonly Grant[]>;
+  /** How many entries there are. */
+  readonly size: number;
+}
+
+export const acls = defineProjection<Acls>({
+  name: 'acls',
+  version: 1,
+  initial: () => ({ byScope: Table.empty(), size: 0 }),
+  on: {
+    AclGranted: (state, { event: { data }, position }) => {
+      for (const acl of data.acls) grant(state, { ...acl, position });
+    },
+    AclRevoked: (state, { event: { data } }) => {
+      for (const acl of data.acls) revoke(state, acl);
+    },
+  },
+});
+
+function grant(state: Writable<Acls>, added: Grant): void {
+  const key = scopeKey(added.resource, added.principal, added.host);
+  const present = state.byScope.get(key) ?? [];
+  invariant(!present.some((each) => isSameAcl(each, added)), `the entry for ${key} is there already`);
+  state.byScope = state.byScope.set(key, [...present, added]);
+  state.size += 1;
+}
+
+function revoke(state: Writable<Acls>, acl: Acl): void {
+  const key = scopeKey(acl.resource, acl.principal, acl.host);
+  const present = state.byScope.get(key) ?? [];
+  const rest = present.filter((each) => !isSameAcl(each, acl));
+  invariant(rest.length === present.length - 1, `the entry for ${key} is not there`);
+  state.byScope = rest.length === 0 ? state.byScope.delete(key) : state.byScope.set(key, rest);
+  state.size -= 1;
+}
+
+/** No part can hold a control character: no two scopes have one key. */
+const scopeKey = (resource: AclResource, principal: AclPrincipal, host: string): string =>
+  [resource.type, resource.name, principal.type, principal.name.toLowerCase(), host].join('\n');
+
+/** Entries of one scope say the same when effect, operation and the exact name of the principal are equal. */
+const isSameAcl = (a: Acl, b: Acl): boolean =>
+  a.effect === b.effect && a.operation === b.operation && a.principal.name === b.principal.name && a.principal.type === b.principal.type;
+
+/** What is said of a principal on exactly this resource and from exactly this host, names of other cases included. */
+export const grantsAt = (state: Acls, resource: AclResource, principal: AclPrincipal, host: string): readonly Grant[] =>
+  state.byScope.get(scopeKey(resource, principal, host)) ?? [];
+export const grantOf = (state: Acls, acl: Acl): Grant | undefined =>
+  grantsAt(state, acl.resource, acl.principal, acl.host).find((each) => isSameAcl(each, acl));
+/** Every entry, oldest first. */
+export const grantRows = (state: Acls): readonly Grant[] =>
+  [...state.byScope.rows()].flatMap(([, grants]) => grants).sort((a, b) => a.position - b.position);

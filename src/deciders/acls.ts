@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import {
+  type Acl,
+  type AclEvent,
+  type AclResource,
+  acl,
+  aclEffects,
+  aclGranted,
+  aclHost,
+  aclLimits,
+  aclOperations,
+  aclPrincipal,
+  aclResource,
+  aclRevoked,
+  resourceTypes,
+} from '../../events/acls.ts';
+import { grantOf, grantRows } from '../../projections/acls.ts';
+import type { State } from '../../projections/state.ts';
+import { accept, type Decision, type Rejection, refused, rejection } from '../rejection.ts';
+import { isAuthorizing } from './authorizer.ts';
+import { defineCommand } from './kit.ts';
+
+/** What is not given matches everything. A principal or a host `*` is itself, not a pattern. */
+export const aclFilter = z.strictObject({
+  effect: z.enum(aclEffects).exactOptional(),
+  host: aclHost.exactOptional(),
+  operation: z.enum(aclOperations).exactOptional(),
+  principal: aclPrincipal.exactOptional(),
+  resource: z.strictObject({ name: aclResource.shape.name.exactOptional(), type: z.enum(resourceTypes).exactOptional() }).exactOptional(),
+});
+export type AclFilter = Readonly<z.infer<typeof aclFilter>>;
+
+/**
+ * Add entries to the access control list. One that is there already, or is given twice, is no error.
+ * @returns at most one `AclGranted` with the new ones, in the order given; or SECURITY_DISABLED, TOO_LARGE (entries in all)
+ */
+export const grantAcls = defineCommand({
+  name: 'grantAcls',
+  about: 'Add entries to the access control list.',
+  input: z.strictObject({ acls: z.array(acl).min(1).max(aclLimits.perCall, `at most ${aclLimits.perCall} entries in one call`) }),
+  decide: (state, { acls: given }): Decision<AclEvent> => {
+    if (!isAuthorizing(state)) return refused(disabled());
+    const added: Acl[] = [];
+    const keys = new Set<string>();
+    for (const each of given) {
+      const key = JSON.stringify([each.effect, each.host, each.operation, each.principal.type, each.principal.name, each.resource]);
+      if (keys.has(key) || grantOf(state.acls, each) !== undefined) continue;
+      keys.add(key);
+      added.push(each);
+    }
+    const size = state.acls.size + added.length;
+    if (added.length > 0 && size > aclLimits.total)
+      return refused(rejection('TOO_LARGE', 'acls', `there would be ${size} entries; there are at most ${aclLimits.total}`));
+    return added.length === 0 ? accept() : accept(aclGranted({ acls: added }));
+  },
+});
+
+/**
+ * Take off the list what any of the filters matches, all of it in one entry.
+ * @returns at most one `AclRevoked`, oldest first, nothing when nothing matches; or SECURITY_DISABLED, TOO_LARGE (what matches)
+ */
+export const revokeAcls = defineCommand({
+  name: 'revokeAcls',
+  about: 'Take entries off the access control list.',
+  input: z.strictObject({ filters: z.array(aclFilter).min(1).max(aclLimits.perCall, `at most ${aclLimits.perCall} filters in one call`) }),
+  decide: (state, { filters }): Decision<AclEvent> => {
+    if (!isAuthorizing(state)) return refused(disabled());
+    const revoked = matching(state, filters);
+    if (revoked.length > aclLimits.perCall)
+      return refused(
+        rejection(
+          'TOO_LARGE',
+          'filters',
+          `${revoked.length} entries match; at most ${aclLimits.perCall} are taken off at once: name more of them`,
+        ),
+      );
+    return revoked.length === 0 ? accept() : accept(aclRevoked({ acls: revoked.map(({ position: _, ...each }) => each) }));
+  },
+});
+
+export const disabled = (): Rejection => rejection('SECURITY_DISABLED', '', 'No Authorizer is configured.');
+
+/** The entries that any of the filters matches, oldest first. Filters that name everything are looked up, others look at all entries. */
+function matching(state: State, filters: readonly AclFilter[]) {
+  const exact = filters.map(exactAcl);
+  if (exact.every((each) => each !== undefined)) {
+    const found = new Set(exact.flatMap((each) => grantOf(state.acls, each) ?? []));
+    return [...found].sort((a, b) => a.position - b.position);
+  }
+  return grantRows(state.acls).filter((each) => filters.some((filter) => matchesAcl(filter, each)));
+}
+
+function exactAcl({ effect, host, operation, principal, resource: { name, type } = {} }: AclFilter): Acl | undefined {
+  if (effect === undefined || host === undefined || operation === undefined || principal === undefined) return undefined;
+  return name === undefined || type === undefined ? undefined : { effect, host, operation, principal, resource: { name, type } };
+}
+
+export const matchesResource = ({ resource: { name, type } = {} }: AclFilter, resource: AclResource): boolean =>
+  (type === undefined || type === resource.type) && (name === undefined || name === resource.name);
+
+export const matchesAcl = (filter: AclFilter, each: Acl): boolean =>
+  matchesResource(filter, each.resource) &&
+  (filter.effect === undefined || filter.effect === each.effect) &&
+  (filter.host === undefined || filter.host === each.host) &&
+  (filter.operation === undefined || filter.operation === each.operation) &&
+  (filter.principal === undefined || (filter.principal.type === each.principal.type && filter.principal.name === each.principal.name));
