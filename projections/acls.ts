@@ -1,10 +1,12 @@
-import type { Acl, AclPrincipal, AclResource } from '../events/acls.ts';
+import { type Acl, type AclPrincipal, type AclResource, resourceTypes } from '../events/acls.ts';
 import { defineProjection, invariant, type Writable } from './kit.ts';
 import { Table } from './table.ts';
 
-/** An entry of the list, and the position of the act that put it there. */
+/** An entry of the list, and the act that put it there: its position, its time in epoch milliseconds, and who did it. */
 export interface Grant extends Acl {
   readonly position: number;
+  readonly grantedAt: number;
+  readonly grantedBy: string;
 }
 export interface Acls {
   /** By `scopeKey`: what is said of one principal, whatever the case of its name, on one resource from one host. Short lists. */
@@ -18,8 +20,8 @@ export const acls = defineProjection<Acls>({
   version: 1,
   initial: () => ({ byScope: Table.empty(), size: 0 }),
   on: {
-    AclGranted: (state, { event: { data }, position }) => {
-      for (const acl of data.acls) grant(state, { ...acl, position });
+    AclGranted: (state, { at, event: { act, data }, position }) => {
+      for (const acl of data.acls) grant(state, { ...acl, position, grantedAt: at, grantedBy: act.principal });
     },
     AclRevoked: (state, { event: { data } }) => {
       for (const acl of data.acls) revoke(state, acl);
@@ -57,6 +59,30 @@ export const grantsAt = (state: Acls, resource: AclResource, principal: AclPrinc
   state.byScope.get(scopeKey(resource, principal, host)) ?? [];
 export const grantOf = (state: Acls, acl: Acl): Grant | undefined =>
   grantsAt(state, acl.resource, acl.principal, acl.host).find((each) => isSameAcl(each, acl));
+/** Every entry, in no order that means anything. */
+export function* grantsOf(state: Acls): Generator<Grant> {
+  for (const [, grants] of state.byScope.rows()) yield* grants;
+}
 /** Every entry, oldest first. */
-export const grantRows = (state: Acls): readonly Grant[] =>
-  [...state.byScope.rows()].flatMap(([, grants]) => grants).sort((a, b) => a.position - b.position);
+export const grantRows = (state: Acls): readonly Grant[] => [...grantsOf(state)].sort(byAge);
+/** The entry itself, as an event has it. */
+export const aclOf = ({ effect, host, operation, principal, resource }: Grant): Acl => ({ effect, host, operation, principal, resource });
+
+/** As people read a list: the cluster, databases, tables, each by name; what is said of one of them by principal, operation, host. */
+export const byResource = (a: Acl, b: Acl): number =>
+  resourceTypes.indexOf(a.resource.type) - resourceTypes.indexOf(b.resource.type) || compared(sortTexts(a), sortTexts(b));
+/** The oldest first. Entries of one act have the same order on every node. */
+export const byAge = (a: Grant, b: Grant): number => a.position - b.position || byResource(a, b);
+
+const sortTexts = ({ effect, host, operation, principal, resource }: Acl): readonly string[] => [
+  resource.name,
+  principal.type,
+  principal.name,
+  operation,
+  host,
+  effect,
+];
+function compared(a: readonly string[], b: readonly string[]): number {
+  const i = a.findIndex((text, at) => text !== b[at]);
+  return i === -1 ? 0 : (a[i] ?? '') < (b[i] ?? '') ? -1 : 1;
+}

@@ -14,11 +14,12 @@ import {
   aclRevoked,
   resourceTypes,
 } from '../../events/acls.ts';
-import { grantOf, grantRows } from '../../projections/acls.ts';
+import { aclOf, byAge, type Grant, grantOf, grantsOf } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, type Rejection, refused, rejection } from '../rejection.ts';
 import { isAuthorizing } from './authorizer.ts';
 import { defineCommand } from './kit.ts';
+import { clusterResource, databaseOf } from './resources.ts';
 
 /** What is not given matches everything. A principal or a host `*` is itself, not a pattern. */
 export const aclFilter = z.strictObject({
@@ -32,7 +33,8 @@ export type AclFilter = Readonly<z.infer<typeof aclFilter>>;
 
 /**
  * Add entries to the access control list. One that is there already, or is given twice, is no error.
- * @returns at most one `AclGranted` with the new ones, in the order given; or SECURITY_DISABLED, TOO_LARGE (entries in all)
+ * @returns at most one `AclGranted` with the new ones, in the order given; or SECURITY_DISABLED, MALFORMED_REQUEST (an entry that
+ *   could never match), TOO_LARGE (entries in all)
  */
 export const grantAcls = defineCommand({
   name: 'grantAcls',
@@ -42,7 +44,9 @@ export const grantAcls = defineCommand({
     if (!isAuthorizing(state)) return refused(disabled());
     const added: Acl[] = [];
     const keys = new Set<string>();
-    for (const each of given) {
+    for (const [i, each] of given.entries()) {
+      const fault = faultIn(each);
+      if (fault !== undefined) return refused(rejection('MALFORMED_REQUEST', `acls[${i}].${fault.field}`, fault.detail));
       const key = JSON.stringify([each.effect, each.host, each.operation, each.principal.type, each.principal.name, each.resource]);
       if (keys.has(key) || grantOf(state.acls, each) !== undefined) continue;
       keys.add(key);
@@ -54,6 +58,19 @@ export const grantAcls = defineCommand({
     return added.length === 0 ? accept() : accept(aclGranted({ acls: added }));
   },
 });
+
+/** What would be stored and never matched: a name that no resource or principal has, most likely meant as a wildcard. */
+function faultIn({ principal, resource: { name, type } }: Acl): { readonly field: string; readonly detail: string } | undefined {
+  if ((principal.type === '*') !== (principal.name === '*'))
+    return { field: 'principal', detail: `everyone is *:*, and nobody is called '${principal.type}:${principal.name}'` };
+  const field = 'resource.name';
+  if (type === 'CLUSTER' && name !== clusterResource.name) return { field, detail: `the cluster is called ${clusterResource.name}` };
+  if (type === 'DATABASE' && name.includes('.')) return { field, detail: `a database has no dot in its name: '${name}'` };
+  const isTable = name === '*' || /^[^.]+\.[^.]+$/.test(name);
+  if (type === 'TABLE' && (!isTable || databaseOf(name) === '*'))
+    return { field, detail: `a table is named database.table, and all tables are *: '${name}'` };
+  return undefined;
+}
 
 /**
  * Take off the list what any of the filters matches, all of it in one entry.
@@ -74,20 +91,19 @@ export const revokeAcls = defineCommand({
           `${revoked.length} entries match; at most ${aclLimits.perCall} are taken off at once: name more of them`,
         ),
       );
-    return revoked.length === 0 ? accept() : accept(aclRevoked({ acls: revoked.map(({ position: _, ...each }) => each) }));
+    return revoked.length === 0 ? accept() : accept(aclRevoked({ acls: revoked.map(aclOf) }));
   },
 });
 
 export const disabled = (): Rejection => rejection('SECURITY_DISABLED', '', 'No Authorizer is configured.');
 
 /** The entries that any of the filters matches, oldest first. Filters that name everything are looked up, others look at all entries. */
-function matching(state: State, filters: readonly AclFilter[]) {
+function matching(state: State, filters: readonly AclFilter[]): readonly Grant[] {
   const exact = filters.map(exactAcl);
-  if (exact.every((each) => each !== undefined)) {
-    const found = new Set(exact.flatMap((each) => grantOf(state.acls, each) ?? []));
-    return [...found].sort((a, b) => a.position - b.position);
-  }
-  return grantRows(state.acls).filter((each) => filters.some((filter) => matchesAcl(filter, each)));
+  const found = exact.every((each) => each !== undefined)
+    ? new Set(exact.flatMap((each) => grantOf(state.acls, each) ?? []))
+    : [...grantsOf(state.acls)].filter((each) => filters.some((filter) => matchesAcl(filter, each)));
+  return [...found].sort(byAge);
 }
 
 function exactAcl({ effect, host, operation, principal, resource: { name, type } = {} }: AclFilter): Acl | undefined {

@@ -4,7 +4,9 @@ import { type Acls, type Grant, grantsAt } from '../../projections/acls.ts';
 import { configOf } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
 import { type Rejection, rejection } from '../rejection.ts';
-import { principalOf, resourceText } from './resources.ts';
+import { clusterResource, databaseOf, everyone, principalOf, resourceText } from './resources.ts';
+
+export { clusterResource };
 
 /** Who asks, from where, through what. `host` is an IP address as text; absent when it is not known. */
 export type Asker = Pick<Act, 'principal' | 'host' | 'interface'>;
@@ -83,8 +85,6 @@ function isSamePrincipal(state: State, a: AclPrincipal, b: AclPrincipal): boolea
 }
 const ignoresCase = (state: State): boolean => configOf(state.configs, 'security.acl.principal.ignore-case');
 
-const everyone: AclPrincipal = { name: '*', type: '*' };
-
 function* applicable(state: State, { host, principal }: Asker, resource: AclResource): Generator<Grant> {
   const { acls }: { readonly acls: Acls } = state;
   const own = principalOf(principal);
@@ -97,19 +97,16 @@ function* applicable(state: State, { host, principal }: Asker, resource: AclReso
 }
 
 /** The resource, `*` of its type, and what contains it. `*` of a containing type says nothing about what it contains. */
-function applicableResources({ name, type }: AclResource): readonly AclResource[] {
-  const same: AclResource[] =
-    name === '*'
-      ? [{ name, type }]
-      : [
-          { name, type },
-          { name: '*', type },
-        ];
-  if (type === 'TABLE') same.push({ name: name.split('.')[0] ?? '', type: 'DATABASE' });
-  if (type !== 'CLUSTER') same.push(clusterResource);
-  return same;
+function applicableResources(resource: AclResource): readonly AclResource[] {
+  const { name, type } = resource;
+  if (type === 'CLUSTER') return [resource];
+  const all = [resource];
+  if (name !== '*') all.push({ name: '*', type });
+  const database = type === 'TABLE' ? databaseOf(name) : undefined;
+  if (database !== undefined) all.push({ name: database, type: 'DATABASE' });
+  all.push(clusterResource);
+  return all;
 }
-export const clusterResource: AclResource = { name: 'fluss-cluster', type: 'CLUSTER' };
 
 const isMeant = (said: AclOperation, asked: AclOperation): boolean => said === asked || said === 'ALL';
 const describing: ReadonlySet<AclOperation> = new Set(['READ', 'WRITE', 'CREATE', 'DROP', 'ALTER']);

@@ -7,8 +7,31 @@ export function principalOf(text: string): AclPrincipal {
 }
 export const principalText = ({ name, type }: AclPrincipal): string => `${type}:${name}`;
 
-/** `cluster`, `shop`, `shop.orders`; a database of the name `cluster` is `cluster.cluster`, and so is what lies in it. */
+/** Whom entries for everyone name. */
+export const everyone: AclPrincipal = { name: '*', type: '*' };
+/** There is one. */
+export const clusterResource: AclResource = { name: 'fluss-cluster', type: 'CLUSTER' };
+
+/** The database that a table is in; nothing for the `*` that stands for all tables. */
+export const databaseOf = (table: string): string | undefined => (table.includes('.') ? table.slice(0, table.indexOf('.')) : undefined);
+
+/**
+ * `cluster`, `shop`, `shop.orders`, `*` (every database), `*.*` (every table). A first word `cluster` in any case may stand before all of
+ * them, and must where a database is called `cluster` or `any`.
+ */
 export function resourceText({ name, type }: AclResource): string {
   if (type === 'CLUSTER') return 'cluster';
-  return name === 'cluster' || name.startsWith('cluster.') ? `cluster.${name}` : name;
+  const text = type === 'TABLE' && name === '*' ? '*.*' : name;
+  return /^cluster(?:\.|$)|^any$/i.test(text) ? `cluster.${text}` : text;
+}
+
+/** Reads what `resourceText` writes. @returns undefined for a text that names nothing */
+export function resourceOf(text: string): AclResource | undefined {
+  const [first = '', ...rest] = text.split('.');
+  const names = /^cluster$/i.test(first) ? rest : [first, ...rest];
+  const [database, table] = names;
+  if (names.length > 2 || names.includes('')) return undefined;
+  if (database === undefined) return clusterResource;
+  if (table === undefined) return { name: database, type: 'DATABASE' };
+  return { name: database === '*' && table === '*' ? '*' : `${database}.${table}`, type: 'TABLE' };
 }
