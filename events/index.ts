@@ -23,6 +23,7 @@ import {
   instanceStatusChanged,
   ramUserChanged,
 } from './instances.ts';
+import { type DataKeyEvent, dataKeyCreated, dataKeyShredded, dataKeysRewrapped } from './dataKeys.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
 import {
@@ -49,6 +50,7 @@ import {
   tabletStatsRecounted,
   tabletsCreated,
 } from './tablets.ts';
+import { type TokenEvent, tokenExpired, tokenIssued, tokenRevoked } from './tokens.ts';
 import {
   type TransactionEvent,
   transactionAborted,
@@ -67,7 +69,9 @@ export type ChanceryEvent =
   | ComputeNodeEvent
   | TransactionEvent
   | TabletEvent
-  | AclEvent;
+  | AclEvent
+  | DataKeyEvent
+  | TokenEvent;
 
 const definitions = [
   logCreated,
@@ -117,6 +121,12 @@ const definitions = [
   tabletDatabaseCorrected,
   aclGranted,
   aclRevoked,
+  dataKeyCreated,
+  dataKeysRewrapped,
+  dataKeyShredded,
+  tokenIssued,
+  tokenRevoked,
+  tokenExpired,
 ] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */

@@ -7,7 +7,9 @@ export interface Deadline {
   readonly command: DueCommand;
 }
 /** Commands that time may give. Each decider looks again whether there is still something to do. */
-export type DueCommand = { readonly name: 'forgetCoordinator'; readonly nodeId: string };
+export type DueCommand =
+  | { readonly name: 'forgetCoordinator'; readonly nodeId: string }
+  | { readonly name: 'expireToken'; readonly tokenId: string };
 
 /**
  * Deadlines by subject, and an agenda that finds the earliest without a scan: subjects lie under their second, seconds under
@@ -34,6 +36,12 @@ export const deadlines = defineProjection<Deadlines>({
     },
     CoordinatorJoined: (state, { event: { data } }) => clear(state, `coordinator/${data.nodeId}`),
     CoordinatorForgotten: (state, { event: { data } }) => clear(state, `coordinator/${data.nodeId}`),
+    TokenIssued: (state, { event: { data } }) => {
+      if (data.expiresAt === undefined) return;
+      set(state, `token/${data.tokenId}`, { dueAt: data.expiresAt, command: { name: 'expireToken', tokenId: data.tokenId } });
+    },
+    TokenRevoked: (state, { event: { data } }) => clear(state, `token/${data.tokenId}`),
+    TokenExpired: (state, { event: { data } }) => clear(state, `token/${data.tokenId}`),
   },
 });
 

@@ -6,6 +6,7 @@ import { type Commands, commands } from './commands.ts';
 import { type ComputeNodes, computeNodes } from './computeNodes.ts';
 import { type Configs, configs } from './configs.ts';
 import { type Coordinators, coordinators } from './coordinators.ts';
+import { type DataKeys, dataKeys } from './dataKeys.ts';
 import { type Deadlines, deadlines } from './deadlines.ts';
 import { type Instances, instances } from './instances.ts';
 import { type Projection, type Recorded, ReplayFault, type Writable } from './kit.ts';
@@ -14,6 +15,7 @@ import { type Storage, storage } from './storage.ts';
 import { type Subjects, subjects } from './subjects.ts';
 import { seal, Table, unseal } from './table.ts';
 import { type Tablets, tablets } from './tablets.ts';
+import { type Tokens, tokens } from './tokens.ts';
 import { type Transactions, transactions } from './transactions.ts';
 
 /** Every table there is, and how far into the log it goes. Nothing but a fold of the log ever makes one. */
@@ -34,6 +36,8 @@ export interface State {
   readonly transactions: Transactions;
   readonly tablets: Tablets;
   readonly acls: Acls;
+  readonly dataKeys: DataKeys;
+  readonly tokens: Tokens;
   readonly commands: Commands;
   readonly deadlines: Deadlines;
   readonly subjects: Subjects;
@@ -51,6 +55,8 @@ const projections = {
   transactions,
   tablets,
   acls,
+  dataKeys,
+  tokens,
   commands,
   deadlines,
   subjects,
@@ -86,6 +92,8 @@ export const initialState = (): State => ({
   transactions: transactions.initial(),
   tablets: tablets.initial(),
   acls: acls.initial(),
+  dataKeys: dataKeys.initial(),
+  tokens: tokens.initial(),
   commands: commands.initial(),
   deadlines: deadlines.initial(),
   subjects: subjects.initial(),

@@ -79,12 +79,26 @@ export const rejections = {
   TABLET_JOB_EXPIRED: { kind: 'conflict', remedy: 'Start the compaction again.' },
   AUTHORIZATION_DENIED: { kind: 'denied', remedy: 'Ask whoever administers access for an entry: CALL sys.add_acl(...). Nothing was done.' },
   SECURITY_DISABLED: { kind: 'conflict', remedy: 'Set authorizer.enabled: true in cluster-configs of every node, and start them again.' },
+  UNKNOWN_TOKEN: { kind: 'missing', remedy: 'List the tokens with: chancery token list. One that is over is not on the list.' },
+  TOKEN_EXISTS: { kind: 'conflict', remedy: 'Ask again: each request makes an id of its own.' },
+  TOO_MANY_TOKENS: { kind: 'conflict', remedy: 'Revoke tokens that nobody needs.' },
+  UNKNOWN_DATA_KEY: { kind: 'missing', remedy: 'List the data keys with: SELECT * FROM sys.data_keys.' },
+  DATA_KEY_IN_USE: {
+    kind: 'conflict',
+    remedy: 'Make a new data key, give the secrets in force again, then shred the old one; or give them up with force.',
+  },
+  DATA_KEYS_CHANGED: { kind: 'conflict', remedy: 'Ask again: somebody else changed the data keys meanwhile.' },
+  DATA_KEY_SHREDDED: { kind: 'conflict', remedy: 'Send the request again, with a new idempotency key: it is then sealed with the new data key.' },
   NO_LEADER: { kind: 'unavailable', remedy: 'Try again in a few seconds; `chancery status` shows which nodes are reachable.' },
   BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
   DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },
   NOT_CAUGHT_UP: { kind: 'unavailable', remedy: 'Try again, ask for an older position, or ask another node.' },
   UNKNOWN_POSITION: { kind: 'missing', remedy: 'Ask for a position up to the newest one; `chancery status` shows it.' },
   HISTORY_UNAVAILABLE: { kind: 'unavailable', remedy: 'Ask again in a few seconds: the process that answers for the past starts anew.' },
+  SECRETS_UNAVAILABLE: {
+    kind: 'unavailable',
+    remedy: 'Give this node the master key that the message names, or give the secret again where its data key was shredded.',
+  },
   NODE_FAULT: { kind: 'unavailable', remedy: 'Ask another node and look at this one: `chancery verify` names the position.' },
 } as const;
 export type RejectionCode = keyof typeof rejections;

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { quickCheck } from '../../events/quickCheck.ts';
 import type { State } from '../../projections/state.ts';
-import type { Decision } from '../rejection.ts';
+import { type Decision, refused } from '../rejection.ts';
 import { grantAcls, revokeAcls } from './acls.ts';
 import {
   addCluster,
@@ -18,6 +18,7 @@ import {
 import { addNodes, dropNodes, setNodeStatus } from './computeNodes.ts';
 import { alterClusterConfigs } from './configs.ts';
 import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinators.ts';
+import { createDataKey, rewrapDataKeys, shreddedKeyIn, shredDataKey } from './dataKeys.ts';
 import { createInstance, dropInstance, renameInstance, setInstanceEncryption, setInstanceStatus, setRamUser } from './instances.ts';
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
@@ -36,6 +37,7 @@ import {
 import { createStage, dropStage } from './storageStages.ts';
 import { finishTabletJob, startTabletJob } from './tabletJobs.ts';
 import { commitRowset, createTablets, fixTabletDatabase, fixTabletStats, prepareRowset } from './tablets.ts';
+import { expireToken, issueToken, revokeToken } from './tokens.ts';
 import { abortTransaction, beginTransaction, commitTransaction, precommitTransaction } from './transactions.ts';
 
 const ofChancery = {
@@ -46,6 +48,12 @@ const ofChancery = {
   takeLeadership,
   grantAcls,
   revokeAcls,
+  createDataKey,
+  rewrapDataKeys,
+  shredDataKey,
+  issueToken,
+  revokeToken,
+  expireToken,
 } as const;
 /** The acts of the Meta Service: other surfaces offer them under these names. */
 const ofMetaService = {
@@ -112,6 +120,8 @@ export function parseCommand(value: unknown): { readonly command: Command } | { 
 
 /** What a command does to a state: pure, and the state stays as it is. */
 export function decide(state: State, { name, ...input }: Command, context: Context): Decision<ChanceryEvent> {
+  const shredded = shreddedKeyIn(state.dataKeys, input);
+  if (shredded !== undefined) return refused(shredded);
   const definition = definitions[name] as unknown as CommandDefinition<string, unknown>;
   return definition.decide(state, input, context);
 }

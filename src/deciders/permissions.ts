@@ -1,7 +1,9 @@
 /** What a caller must be allowed for each act and each read: the one place that says so. docs/access.md is made of it. */
 import type { AclOperation, AclResource } from '../../events/acls.ts';
+import { anonymousPrincipal } from '../../events/tokens.ts';
 import { grantRows } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
+import { tokenOf } from '../../projections/tokens.ts';
 import type { Rejection } from '../rejection.ts';
 import { matchesResource } from './acls.ts';
 import { type Asker, clusterResource, denialOf, isAuthorizing, type Need } from './authorizer.ts';
@@ -15,7 +17,7 @@ const create = onCluster('CREATE');
 const drop = onCluster('DROP');
 const write = onCluster('WRITE');
 
-type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State) => readonly Need[];
+type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State, asker: Asker) => readonly Need[];
 
 const needs: { readonly [N in Command['name']]: Needs<N> } = {
   alterClusterConfigs: alter,
@@ -28,6 +30,9 @@ const needs: { readonly [N in Command['name']]: Needs<N> } = {
     grantRows(state.acls)
       .filter(({ resource }) => filters.some((filter) => matchesResource(filter, resource)))
       .map(({ resource }) => administering(resource)),
+  createDataKey: alter,
+  rewrapDataKeys: alter,
+  shredDataKey: alter,
   createInstance: create,
   dropInstance: drop,
   renameInstance: alter,
@@ -68,14 +73,22 @@ const needs: { readonly [N in Command['name']]: Needs<N> } = {
   finishTabletJob: write,
   fixTabletStats: write,
   fixTabletDatabase: write,
+  // A token of one's own gives nobody more than they have; whoever gave no credentials has nothing of their own.
+  issueToken: ({ principal }, _, asker) => (isOwn(principal, asker) ? [] : alter()),
+  revokeToken: ({ tokenId }, state, asker) => (isOwn(tokenOf(state.tokens, tokenId)?.principal, asker) ? [] : alter()),
+  expireToken: ownAct,
 };
 
+const isOwn = (principal: string | undefined, asker: Asker): boolean =>
+  principal === asker.principal && asker.principal !== anonymousPrincipal;
+
 /** What a command needs; for the list itself ALL on the resource of each entry, as Fluss has it. */
-export const needsOf = (command: Command, state: State): readonly Need[] => (needs[command.name] as Needs<Command['name']>)(command, state);
+export const needsOf = (command: Command, state: State, asker: Asker): readonly Need[] =>
+  (needs[command.name] as Needs<Command['name']>)(command, state, asker);
 
 /** @returns why somebody may not have a command decided; undefined when they may */
 export const denialOfCommand = (state: State, asker: Asker, command: Command): Rejection | undefined =>
-  isAuthorizing(state) ? denialOf(state, asker, needsOf(command, state)) : undefined;
+  isAuthorizing(state) ? denialOf(state, asker, needsOf(command, state, asker)) : undefined;
 
 /** Whoever may do ALL to the database of a table may say who else may do what to the table. */
 function administering(resource: AclResource): Need {
@@ -83,5 +96,139 @@ function administering(resource: AclResource): Need {
   return { operation: 'ALL', resource: type === 'TABLE' && name !== '*' ? { name: name.split('.')[0] ?? '', type: 'DATABASE' } : resource };
 }
 
+/**
+ * What a read asks of its caller.
+ * - `open`: nothing; not even who it is.
+ * - `known`: that the node knows who it is; a caller without credentials needs DESCRIBE on the cluster.
+ * - `judged`: nothing by itself; each command, statement or row in it is judged where it is decided or read.
+ * - `needs`: these, on the tables that it is answered from.
+ */
+export type Access =
+  | { readonly kind: 'open' | 'known' | 'judged'; readonly about?: string }
+  | { readonly kind: 'needs'; readonly needs: readonly Need[]; readonly about?: string };
+
+/** Whom a node takes a caller for that gave no credentials, where it asks for none. */
+export const anonymous = 'User:ANONYMOUS';
 /** Reading what there is: tables, configs, history, the state of the cluster. */
 export const describeCluster: Need = { operation: 'DESCRIBE', resource: clusterResource };
+
+const open: Access = { kind: 'open' };
+const known: Access = { kind: 'known' };
+const describe: Access = { kind: 'needs', needs: [describeCluster] };
+const on = (operation: AclOperation, about: string): Access => ({ kind: 'needs', needs: [{ operation, resource: clusterResource }], about });
+const judged = (about: string): Access => ({ kind: 'judged', about });
+const act = judged('what its command needs');
+const showsKeys = on('ALTER', 'it shows keys of object storage in clear');
+
+/** Routes of the operator API by method and path. One that is not listed is not offered: its server does not start. */
+export const operatorAccess: Readonly<Record<string, Access>> = {
+  'GET /health': open,
+  'GET /ready': open,
+  'GET /openapi.json': open,
+  'POST /internal/v1/submit': { kind: 'open', about: 'signed with the secret of the cluster; each command is judged for its own caller' },
+  'GET /metrics': known,
+  'GET /v1/status': known,
+  'GET /v1/whoami': open,
+  'GET /v1/authorization': judged('nothing about oneself; about others DESCRIBE on the cluster'),
+  'GET /v1/denials': describe,
+  'GET /v1/configs': describe,
+  'GET /v1/configs/:key': describe,
+  'PATCH /v1/configs': act,
+  'PUT /v1/configs/:key': act,
+  'DELETE /v1/configs/:key': act,
+  'GET /v1/instances': describe,
+  'GET /v1/instances/:instanceId': describe,
+  'POST /v1/acts/:command': act,
+  'GET /v1/acls': judged('each entry DESCRIBE on its resource; others are left out'),
+  'POST /v1/acls': act,
+  'DELETE /v1/acls': act,
+  'GET /v1/events': describe,
+  'GET /v1/state': describe,
+  'GET /v1/log': describe,
+  'POST /v1/sql': judged('what each statement needs'),
+  'GET /v1/compute-nodes/heartbeats': describe,
+  'POST /v1/compute-nodes/heartbeats': on('WRITE', 'it is kept in memory alone'),
+};
+
+/** @param route as it was registered: `/v1/configs/:key` @returns undefined when nothing is said about it */
+export function operatorAccessOf(method: string, route: string): Access | undefined {
+  const path = /^\/v1\/acts\/[a-zA-Z]+$/.test(route) ? '/v1/acts/:command' : route;
+  return operatorAccess[`${method === 'HEAD' ? 'GET' : method} ${path}`]; // HEAD answers what GET would, without the body.
+}
+
+/** System tables, at whatever moment: who may read them now may read how they were. */
+export const tableAccess: Readonly<Record<string, Access>> = {
+  acls: judged('each entry DESCRIBE on its resource; others are left out'),
+  cluster_configs: describe,
+  clusters: describe,
+  compute_nodes: describe,
+  coordinators: describe,
+  events: describe,
+  instances: describe,
+  object_stores: describe,
+  procedures: known,
+  storage_vaults: describe,
+  tablet_jobs: describe,
+  transactions: describe,
+};
+
+/** Procedures that only read; the others need what their command needs, with EXPLAIN too. */
+export const procedureAccess: Readonly<Record<string, Access>> = {
+  get_cluster_configs: describe,
+  list_acl: judged('each entry DESCRIBE on its resource; others are left out'),
+};
+
+/** Whether it is known who asks decides what `known` means; the others mean the same for everybody. */
+export function needsOfAccess(access: Access, { principal }: Pick<Asker, 'principal'>): readonly Need[] {
+  if (access.kind === 'needs') return access.needs;
+  return access.kind === 'known' && principal === anonymous ? [describeCluster] : [];
+}
+
+/**
+ * Methods of the Meta Service, and admin routes that are none of them. `judged`: the command that it makes is; when it makes none, the
+ * answer needs DESCRIBE on the cluster.
+ */
+export const metaServiceAccess: Readonly<Record<string, Access>> = {
+  create_instance: act,
+  alter_instance: act,
+  set_instance_status: act,
+  get_instance: showsKeys,
+  get_obj_store_info: showsKeys,
+  alter_obj_store_info: act,
+  alter_storage_vault: act,
+  update_ak_sk: act,
+  alter_ram_user: act,
+  alter_iam: act,
+  get_iam: showsKeys,
+  create_stage: act,
+  get_stage: showsKeys,
+  drop_stage: act,
+  alter_cluster: act,
+  get_cluster: describe,
+  get_cluster_status: describe,
+  cloud_cluster_status: describe,
+  begin_txn: act,
+  precommit_txn: act,
+  commit_txn: act,
+  abort_txn: act,
+  txn_lazy_commit: describe,
+  get_txn: describe,
+  create_tablets: act,
+  prepare_rowset: act,
+  commit_rowset: act,
+  get_tablet_stats: describe,
+  start_tablet_job: act,
+  finish_tablet_job: act,
+  fix_tablet_stats: act,
+  fix_tablet_db_id: act,
+  decode_key: on('ALTER', 'a tool for keys'),
+  encode_key: on('ALTER', 'a tool for keys'),
+  get_value: on('ALTER', 'a tool for keys'),
+  set_value: on('ALTER', 'a tool for keys'),
+  injection_point: on('ALTER', 'it changes what this node does'),
+  adjust_rate_limit: on('ALTER', 'it changes what this node does'),
+  list_rate_limit: describe,
+  show_config: on('ALTER', 'it shows the token of the Meta Service'),
+  update_config: act,
+  show_meta_ranges: describe,
+};

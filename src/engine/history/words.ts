@@ -5,6 +5,7 @@ import { clusterWords } from './clusterWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 import { storageWords } from './storageWords.ts';
+import { tokenWords } from './tokenWords.ts';
 import { transactionWords } from './transactionWords.ts';
 
 /** A family adds a line for each of its events: what happened, for somebody who knows the cluster and not this code. */
@@ -24,6 +25,7 @@ const words: Words = {
   ...clusterWords,
   ...transactionWords,
   ...aclWords,
+  ...tokenWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */
