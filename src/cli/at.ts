@@ -1,7 +1,7 @@
 import { wrongUsage } from './exit.ts';
 import { grouped, parseMoment, renderTime, timeForms } from './moments.ts';
 import { nearest } from './nearest.ts';
-import { OperatorClient } from './operatorClient.ts';
+import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { styled, type Terminal, write } from './terminal.ts';
 
 interface StateAnswer {
@@ -14,14 +14,14 @@ interface StateAnswer {
 export async function at(
   moment: string,
   path: string | undefined,
-  options: { readonly operator: string; readonly json?: boolean },
+  options: OperatorOptions & { readonly json?: boolean },
   terminal: Terminal,
 ): Promise<void> {
   const now = Date.now();
   const asked = parseMoment(moment, now);
   if (asked === undefined)
     throw wrongUsage(`'${moment}' is neither a position nor a time`, `Give a position such as 48112, or a time: ${timeForms}.`);
-  const client = new OperatorClient(options.operator, terminal);
+  const client = new OperatorClient(options, terminal);
   const then = (await client.json({ path: '/v1/state', query: { at: 'position' in asked ? asked.position : asked.at } })) as StateAnswer;
   const part = path === undefined ? then.state : partOf(then.state, path);
   if (options.json === true) {

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
+import { OperatorClient } from './operatorClient.ts';
 import { lookAt, renderStatus } from './status.ts';
 import { aligned, styled, type Terminal, waiting } from './terminal.ts';
 import {
@@ -217,7 +218,7 @@ async function sayWhatRuns(
   children: ReadonlyMap<string, ChildProcess>,
   terminal: Terminal,
 ): Promise<void> {
-  const { nodes, leaderId } = await lookAt(urlsOf(plan), terminal);
+  const { nodes, leaderId } = await lookAt(new OperatorClient({ operator: urlsOf(plan) }, terminal));
   const pidOf = (name: string): number | undefined => children.get(name)?.pid;
   if (json === true) {
     const zookeepers = plan.members.map(({ clientPort, id }) => ({
@@ -323,7 +324,7 @@ export async function clusterStatus({ dir, json }: { readonly dir: string; reado
       `Start one with "chancery cluster up --dir ${dir}".`,
     );
   const plan = planShape.parse(JSON.parse(readFileSync(join(directory, planFile), 'utf8')));
-  const view = await lookAt(urlsOf(plan), terminal);
+  const view = await lookAt(new OperatorClient({ operator: urlsOf(plan) }, terminal));
   const zookeepers = await Promise.all(
     plan.members.map(async ({ clientPort, id }) => ({ id, address: `127.0.0.1:${clientPort}`, mode: await modeOf(clientPort) })),
   );

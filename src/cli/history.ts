@@ -3,12 +3,11 @@ import type { HistoryEvent } from '../engine/history/port.ts';
 import { wrongUsage } from './exit.ts';
 import { HistoryLines } from './historyLines.ts';
 import { localZone, parseTime, timeForms } from './moments.ts';
-import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
+import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
 import { serverSentEvents } from './serverSentEvents.ts';
 import { styled, type Terminal, write } from './terminal.ts';
 
-export interface HistoryOptions {
-  readonly operator: string;
+export interface HistoryOptions extends OperatorOptions {
   readonly type?: readonly string[];
   readonly subject?: string;
   readonly principal?: string;
@@ -26,7 +25,7 @@ export async function history(options: HistoryOptions, terminal: Terminal): Prom
   const { follow, json, limit, until } = options;
   if (follow === true && until !== undefined) throw wrongUsage('--follow has no end, --until gives it one', 'Leave one of them out.');
   const now = Date.now();
-  const client = new OperatorClient(options.operator, terminal);
+  const client = new OperatorClient(options, terminal);
   const lines = new HistoryLines(terminal.out, terminal.env);
   const print: Print = async (events) => {
     const texts = json === true ? events.map((event) => JSON.stringify(event)) : lines.render(events, Date.now());

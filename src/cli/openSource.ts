@@ -3,25 +3,25 @@ import type { EntrySource } from './entrySource.ts';
 import { CommandFailure, exitStatus, refusal, wrongUsage } from './exit.ts';
 import { openExportedFile } from './exportedFile.ts';
 import type { Implementations } from './implementations.ts';
-import { NotReachable, OperatorClient } from './operatorClient.ts';
+import { NotReachable, OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { parseLogUrl } from './settings.ts';
 import { type Terminal, waiting } from './terminal.ts';
 
-export interface SourceOptions {
-  readonly operator: string;
+export interface SourceOptions extends OperatorOptions {
   readonly file?: string;
   readonly log?: string;
 }
 
 /** The log that was asked for: an exported file, a log read directly, else a live node's. @throws CommandFailure, NotReachable, Refused */
-export async function openSource({ file, log, operator }: SourceOptions, parts: Implementations, terminal: Terminal): Promise<EntrySource> {
+export async function openSource(options: SourceOptions, parts: Implementations, terminal: Terminal): Promise<EntrySource> {
+  const { file, log } = options;
   if (file !== undefined) return await openExportedFile(file);
   if (log !== undefined) return await openLogSource(log, parts, terminal);
-  return await openLiveSource(operator, terminal);
+  return await openLiveSource(options, terminal);
 }
 
-async function openLiveSource(operator: string, terminal: Terminal): Promise<EntrySource> {
-  const client = new OperatorClient(operator, terminal);
+async function openLiveSource(options: OperatorOptions, terminal: Terminal): Promise<EntrySource> {
+  const client = new OperatorClient(options, terminal);
   const { position } = (await client.json({ path: '/v1/status' })) as { readonly position: number };
   return {
     name: client.url,

@@ -49,14 +49,23 @@ const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREA
 /** A node that says this of itself says nothing of the others. */
 const askAnother = new Set(['NODE_FAULT', 'DRAINING']);
 
+/** Which nodes a command asks, and as whom: options of the command line that every such command takes. */
+export interface OperatorOptions {
+  /** `http://host:port`, several with commas between. */
+  readonly operator: string;
+}
+
 /** The operator API of whichever node answers: addresses are tried in turn, the one that answered last comes first. */
 export class OperatorClient {
   #urls: readonly string[];
+  /** What else than the address it was made with. */
+  readonly #options: OperatorOptions;
   readonly #terminal: Terminal;
 
-  /** @param addresses `http://host:port`, several with commas between. @throws CommandFailure for anything else */
-  constructor(addresses: string, terminal: Terminal) {
-    this.#urls = addresses.split(',').map((address) => operatorUrl(address.trim()));
+  /** @throws CommandFailure for an address that is none */
+  constructor(options: OperatorOptions, terminal: Terminal) {
+    this.#urls = options.operator.split(',').map((address) => operatorUrl(address.trim()));
+    this.#options = options;
     this.#terminal = terminal;
   }
 
@@ -65,9 +74,9 @@ export class OperatorClient {
     return this.#urls[0] ?? defaultOperatorUrl;
   }
 
-  /** One address after the other, one client each. */
-  each(): readonly OperatorClient[] {
-    return this.#urls.map((url) => new OperatorClient(url, this.#terminal));
+  /** The same for another address, such as one that a node gives of another. */
+  at(operator: string): OperatorClient {
+    return new OperatorClient({ ...this.#options, operator }, this.#terminal);
   }
 
   /** The body of an answer as JSON. @throws Refused, NotReachable */

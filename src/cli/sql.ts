@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { wrongUsage } from './exit.ts';
-import { OperatorClient } from './operatorClient.ts';
+import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import type { SqlFormat } from './sqlOutput.ts';
 import { report } from './sqlReport.ts';
 import { SqlSession } from './sqlSession.ts';
 import { type Terminal, waiting } from './terminal.ts';
 
-export interface SqlOptions {
-  readonly operator: string;
+export interface SqlOptions extends OperatorOptions {
   readonly file?: string;
   readonly json?: boolean;
   readonly csv?: boolean;
@@ -20,7 +19,7 @@ export interface SqlOptions {
 export async function sql(statement: string | undefined, options: SqlOptions, terminal: Terminal): Promise<void> {
   if (statement !== undefined && options.file !== undefined)
     throw wrongUsage('a statement and --file cannot both be given', 'Leave one of them out.');
-  const session = new SqlSession(new OperatorClient(options.operator, terminal), options);
+  const session = new SqlSession(new OperatorClient(options, terminal), options);
   const format: SqlFormat = options.json === true ? 'json' : options.csv === true ? 'csv' : 'table';
   if (statement === undefined && options.file === undefined && process.stdin.isTTY) {
     if (options.idempotencyKey !== undefined)

@@ -22,12 +22,7 @@ export async function report(
   }
   const position = writtenAt(results);
   if (position !== undefined) {
-    const line = styled(
-      terminal.out,
-      terminal.env,
-      'dim',
-      `position ${grouped(position)} · ${await inForceAt(position, session, terminal)}`,
-    );
+    const line = styled(terminal.out, terminal.env, 'dim', `position ${grouped(position)} · ${await inForceAt(position, session)}`);
     await write(format === 'table' ? terminal.out : terminal.err, `${line}\n`);
   }
   if (outcome.kind === 'refused') {
@@ -52,9 +47,9 @@ const writtenAt = (results: readonly SqlResult[]): number | undefined =>
   results.flatMap((result) => (result.kind === 'rows' && result.position !== undefined ? [result.position] : [])).at(-1);
 
 /** How many nodes have folded a position, asked one by one. */
-async function inForceAt(position: number, session: SqlSession, terminal: Terminal): Promise<string> {
+async function inForceAt(position: number, session: SqlSession): Promise<string> {
   try {
-    const { nodes } = await lookAt(session.client.url, terminal, position);
+    const { nodes } = await lookAt(session.client, position);
     return `in force on ${nodes.filter((node) => node.position >= position).length} of ${nodes.length} nodes`;
   } catch {
     return 'in the log'; // It was acknowledged; how far the nodes are could not be asked.

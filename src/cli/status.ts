@@ -1,5 +1,5 @@
 import { grouped, renderSpan } from './moments.ts';
-import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
+import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
 import { aligned, harmless, styled, type Terminal } from './terminal.ts';
 
 /** What /v1/status says, as far as it is shown here. */
@@ -44,8 +44,8 @@ export interface ClusterView {
 const memberTimeoutMs = 2000;
 
 /** `chancery status`: one node names the others, and each is asked for itself. */
-export async function status(options: { readonly operator: string; readonly json?: boolean }, terminal: Terminal): Promise<void> {
-  const view = await lookAt(options.operator, terminal);
+export async function status(options: OperatorOptions & { readonly json?: boolean }, terminal: Terminal): Promise<void> {
+  const view = await lookAt(new OperatorClient(options, terminal));
   if (options.json === true) terminal.out.write(`${JSON.stringify(view)}\n`);
   else terminal.out.write(`${renderStatus(view, terminal).join('\n')}\n`);
 }
@@ -55,10 +55,10 @@ export async function status(options: { readonly operator: string; readonly json
  * @param atLeast gives every node a moment to fold up to this position; what it then says is where it is.
  * @throws NotReachable when no node answers
  */
-export async function lookAt(operator: string, terminal: Terminal, atLeast?: number): Promise<ClusterView> {
-  const asked = (await new OperatorClient(operator, terminal).json({ path: '/v1/status' })) as StatusAnswer;
+export async function lookAt(client: OperatorClient, atLeast?: number): Promise<ClusterView> {
+  const asked = (await client.json({ path: '/v1/status' })) as StatusAnswer;
   const others = asked.members.filter((member) => member.nodeId !== asked.nodeId);
-  const answers = await Promise.all(others.map((member) => askMember(member, terminal, atLeast)));
+  const answers = await Promise.all(others.map((member) => askMember(client, member, atLeast)));
   const known = [asked, ...answers];
   const newest = Math.max(...known.map(({ position }) => position));
   const nodes = known.map((node) => viewOf(node, newest)).sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
@@ -72,10 +72,10 @@ export async function lookAt(operator: string, terminal: Terminal, atLeast?: num
 
 type Known = Omit<NodeView, 'lag'>;
 
-async function askMember(member: StatusAnswer['members'][number], terminal: Terminal, atLeast: number | undefined): Promise<Known> {
+async function askMember(client: OperatorClient, member: StatusAnswer['members'][number], atLeast: number | undefined): Promise<Known> {
   const { nodeId, operatorUrl, position, release } = member;
   try {
-    return (await new OperatorClient(operatorUrl, terminal).json({
+    return (await client.at(operatorUrl).json({
       path: '/v1/status',
       query: { atLeast },
       timeoutMs: memberTimeoutMs,

@@ -8,12 +8,12 @@ import { CommandFailure, exitStatus, refusal, wrongUsage } from './exit.ts';
 import type { Implementations } from './implementations.ts';
 import { grouped } from './moments.ts';
 import { logUrlOf, opened, openSource } from './openSource.ts';
+import type { OperatorOptions } from './operatorClient.ts';
 import { type Progress, startProgress } from './progress.ts';
 import { type Terminal, waiting, write } from './terminal.ts';
 import { brokenAt, verifySource } from './verify.ts';
 
-export interface ExportOptions {
-  readonly operator: string;
+export interface ExportOptions extends OperatorOptions {
   readonly log?: string;
   readonly force?: boolean;
 }
