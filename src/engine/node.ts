@@ -10,6 +10,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Member, Membership } from '../ports/membership.ts';
 import { type Rejection, rejection } from '../rejection.ts';
+import { Denials } from './authorization.ts';
 import { type Checkpoint, Checkpoints, divergence } from './checkpoints.ts';
 import { watchConfig } from './configWatch.ts';
 import { census, startScheduler } from './duties.ts';
@@ -32,6 +33,8 @@ export interface NodeParts {
   readonly logger: Logger;
   /** The cluster configs of this node's file; they count while it leads. */
   readonly staticConfigs: Readonly<Record<string, ConfigValue>>;
+  /** How many denials are kept for whoever asks; default none. */
+  readonly auditDenials?: number;
 }
 
 /** Where an answer came from. `staleForMs` is there when the log has been silent for longer than `staleAfterMs`. */
@@ -87,6 +90,8 @@ export interface NodeObserver {
  */
 export class Node {
   readonly replica = new Replica();
+  /** What was denied here, by whichever interface. */
+  readonly denials: Denials;
   readonly #parts: NodeParts;
   readonly #forwarder: Forwarder;
   readonly #stop = new AbortController();
@@ -105,6 +110,7 @@ export class Node {
 
   constructor(parts: NodeParts) {
     this.#parts = parts;
+    this.denials = new Denials(parts.clock, parts.auditDenials ?? 0);
     this.#forwarder = new Forwarder(parts.peers, () => parts.clock.now());
     this.#rateLimit = new RateLimit(() => parts.clock.now());
     watchConfig(
@@ -179,7 +185,9 @@ export class Node {
     if (fault !== undefined) return { kind: 'rejected', rejection: malformedAct(fault) }; // No node could read it back.
     this.#pending += 1;
     try {
-      return await this.#route({ command, act, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
+      const outcome = await this.#route({ command, act, deadline: this.#parts.clock.now() + (caller.timeoutMs ?? defaultTimeoutMs) });
+      if (outcome.kind === 'rejected') this.denials.note(caller, command.name, outcome.rejection);
+      return outcome;
     } finally {
       this.#pending -= 1;
       if (this.#isDraining && this.#pending === 0) this.#notify();

@@ -8,7 +8,7 @@ import type { Caller, Outcome } from '../../engine/submission.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { answer, provenanceJson, refusals, stampProvenance, writeAnswer } from './answers.ts';
 import { problem, Refused } from './problems.ts';
-import { callerOf, readQuery, readState, reason, writeHeaders } from './requests.ts';
+import { callerOf, readQuery, reason, tablesOf, writeHeaders } from './requests.ts';
 
 const configJson = z
   .strictObject({
@@ -49,7 +49,7 @@ export const configRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }>
     '/v1/configs',
     { schema: { summary: 'Every cluster config', tags, querystring, response: { 200: listJson, ...refusals } } },
     async (request, reply) => {
-      const { state, provenance } = await readState(node, request.query);
+      const { state, provenance } = tablesOf(request);
       stampProvenance(reply, provenance);
       return reply.send({ configs: [...describeConfigs(state.configs)], provenance });
     },
@@ -58,7 +58,7 @@ export const configRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }>
     '/v1/configs/:key',
     { schema: { summary: 'One cluster config', tags, params: keyParam, querystring, response: { 200: oneJson, ...refusals } } },
     async (request, reply) => {
-      const { state, provenance } = await readState(node, request.query);
+      const { state, provenance } = tablesOf(request);
       const { key } = request.params;
       const config = describeConfigs(state.configs, [key])[0] ?? describeConfigs(state.configs).find((row) => row.key === key);
       if (config === undefined)

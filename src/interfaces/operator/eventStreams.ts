@@ -4,6 +4,7 @@ import type { EventQuery, History, HistoryEvent } from '../../engine/history/por
 import type { Node } from '../../engine/node.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
+import type { Rejection } from '../../rejection.ts';
 import { problem, Refused } from './problems.ts';
 
 /** `slowMs`: how long a reader may leave a full buffer unread before it is cut. `pauseMs`: between two looks while events keep coming. */
@@ -14,6 +15,15 @@ export interface EventStreamParts {
   readonly history: History;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+/** What one reader follows. */
+export interface Following {
+  readonly filter: Omit<EventQuery, 'limit'>;
+  /** The position after which it begins. */
+  readonly after: number;
+  /** Why the reader may not have the next event any more. */
+  denied(): Rejection | undefined;
 }
 
 /**
@@ -34,14 +44,14 @@ export class EventStreams {
     return this.#open.size;
   }
 
-  /** Takes the answer over and follows from the event after a position. @throws Refused with TOO_MANY_STREAMS */
-  open(reply: Pick<FastifyReply, 'hijack' | 'raw' | 'getHeaders'>, filter: Omit<EventQuery, 'limit'>, after: number): void {
+  /** Takes the answer over, until the reader goes or may not read on. @throws Refused with TOO_MANY_STREAMS */
+  open(reply: Pick<FastifyReply, 'hijack' | 'raw' | 'getHeaders'>, following: Following): void {
     if (this.#open.size >= this.#limits.streams)
       throw new Refused(problem('TOO_MANY_STREAMS', `${this.#limits.streams} streams are open on this node`));
     reply.hijack();
-    const stream = new EventStream(this.#parts, this.#limits, reply.raw, filter);
+    const stream = new EventStream(this.#parts, this.#limits, reply.raw, following);
     this.#open.add(stream);
-    void stream.follow(after + 1).finally(() => this.#open.delete(stream));
+    void stream.follow().finally(() => this.#open.delete(stream));
   }
 
   /** Ends all of them; their readers come back to another node. */
@@ -54,16 +64,17 @@ class EventStream {
   readonly #parts: EventStreamParts;
   readonly #limits: typeof streamLimits;
   readonly #raw: ServerResponse;
-  readonly #filter: Omit<EventQuery, 'limit'>;
+  readonly #following: Following;
   #isOver = false;
   #wake = () => {};
-  #seen = 0;
+  #seen: number;
 
-  constructor(parts: EventStreamParts, limits: typeof streamLimits, raw: ServerResponse, filter: Omit<EventQuery, 'limit'>) {
+  constructor(parts: EventStreamParts, limits: typeof streamLimits, raw: ServerResponse, following: Following) {
     this.#parts = parts;
     this.#limits = limits;
     this.#raw = raw;
-    this.#filter = filter;
+    this.#following = following;
+    this.#seen = following.after;
   }
 
   end(): void {
@@ -71,8 +82,8 @@ class EventStream {
     this.#wake();
   }
 
-  /** Writes events from a position on until the reader goes, the node stops or this stream is ended. Never rejects. */
-  async follow(from: number): Promise<void> {
+  /** Writes events until the reader goes or may not read on, the node stops or this stream is ended. Never rejects. */
+  async follow(): Promise<void> {
     const { node, logger } = this.#parts;
     const onClose = () => this.end();
     this.#raw.on('close', onClose).on('error', onClose);
@@ -87,8 +98,7 @@ class EventStream {
         connection: 'close',
         'chancery-node': node.provenance.nodeId,
       });
-      this.#raw.write(`retry: 1000\n: follows from position ${from}\n\n`);
-      this.#seen = from - 1;
+      this.#raw.write(`retry: 1000\n: follows from position ${this.#seen + 1}\n\n`);
       while (!this.#isOver) await this.#forward();
     } catch (error) {
       logger.warn({ err: error }, 'a stream of events ended early; its reader may resume');
@@ -104,8 +114,9 @@ class EventStream {
     const { node, history } = this.#parts;
     const upTo = node.state.position;
     if (this.#seen >= upTo) return await this.#woken();
+    if (this.#following.denied() !== undefined) return this.end(); // Whoever comes back is told.
     const page = await history.events({
-      ...this.#filter,
+      ...this.#following.filter,
       fromPosition: this.#seen + 1,
       toPosition: upTo,
       order: 'ascending',

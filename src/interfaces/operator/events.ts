@@ -5,9 +5,10 @@ import type { EventQuery, History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
 import { nearest } from '../sql/spelling.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
+import { stillDenied } from './authorization.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { malformed, Refused } from './problems.ts';
-import { readQuery, readState, time, wholeNumber } from './requests.ts';
+import { readQuery, readState, tablesOf, time, wholeNumber } from './requests.ts';
 
 export const pageLimits = { events: 1000, defaultEvents: 100 } as const;
 
@@ -111,10 +112,10 @@ export const eventRoutes: FastifyPluginAsyncZod<{ node: Node; history: History; 
       checkEndless(asked);
       const after = request.headers['last-event-id'] ?? (asked.from === undefined ? undefined : Math.max(0, asked.from - 1));
       const { provenance } = await readState(node, { ...asked, atLeast: Math.max(asked.atLeast ?? 0, after ?? 0) });
-      streams.open(reply, filterOf(asked), after ?? provenance.position);
+      streams.open(reply, { filter: filterOf(asked), after: after ?? provenance.position, denied: stillDenied(node, request) });
       return reply;
     }
-    const { provenance } = await readState(node, asked);
+    const { provenance } = tablesOf(request);
     const order = asked.order ?? 'descending';
     const page = await history.events({
       ...filterOf(asked),

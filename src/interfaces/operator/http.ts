@@ -11,6 +11,7 @@ import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { actRoutes } from './acts.ts';
+import { authorizeReads } from './authorization.ts';
 import { configRoutes } from './configs.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
@@ -75,6 +76,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   node.observer = metrics.observer;
   const http = createFastify(logger);
   identifyCallers(http);
+  authorizeReads(http, node);
   measure(http, metrics);
   void http.register(swagger, {
     openapi: {
@@ -116,10 +118,10 @@ function registerRoutes(
 ): void {
   const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
-  void http.register(instanceRoutes, { node });
+  void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });
   void http.register(eventRoutes, { node, history, streams: own.streams });
-  void http.register(stateRoutes, { node, history });
+  void http.register(stateRoutes, { history });
   void http.register(heartbeatRoutes, { node, heartbeats, board });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });

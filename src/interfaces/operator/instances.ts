@@ -6,10 +6,9 @@ import { nodesOf } from '../../../projections/computeNodes.ts';
 import { type InstanceRow, instanceOf, instanceRows } from '../../../projections/instances.ts';
 import type { State } from '../../../projections/state.ts';
 import { storageOf } from '../../../projections/storage.ts';
-import type { Node } from '../../engine/node.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
 import { problem, Refused } from './problems.ts';
-import { readQuery, readState, wholeNumber } from './requests.ts';
+import { readQuery, tablesOf, wholeNumber } from './requests.ts';
 
 const pageLimit = 1000;
 const row = z.record(z.string(), z.unknown());
@@ -31,7 +30,7 @@ const oneJson = z
 const tags = ['instances'];
 
 /** GET /v1/instances and /v1/instances/:instanceId: the tables of the Meta Service, keys sealed. Changes: POST /v1/acts/<command>. */
-export const instanceRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
+export const instanceRoutes: FastifyPluginAsyncZod = async (http) => {
   const querystring = z.strictObject({
     after: z.string().max(1024).optional().describe('Instances with greater ids.'),
     limit: wholeNumber.optional().describe(`How many at most, up to ${pageLimit}; default 100.`),
@@ -41,7 +40,7 @@ export const instanceRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http
     '/v1/instances',
     { schema: { summary: 'Instances', tags, querystring, response: { 200: listJson, ...refusals } } },
     async (request, reply) => {
-      const { state, provenance } = await readState(node, request.query);
+      const { state, provenance } = tablesOf(request);
       const limit = Math.min(pageLimit, Math.max(1, request.query.limit ?? 100));
       const page = instancesAfter(state, request.query.after, limit + 1);
       const next = page.length > limit ? page[limit - 1]?.instanceId : undefined;
@@ -61,7 +60,7 @@ export const instanceRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http
       },
     },
     async (request, reply) => {
-      const { state, provenance } = await readState(node, request.query);
+      const { state, provenance } = tablesOf(request);
       const { instanceId } = request.params;
       const instance = instanceOf(state.instances, instanceId);
       if (instance === undefined)

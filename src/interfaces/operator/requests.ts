@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { State } from '../../../projections/state.ts';
-import type { Node, Provenance, ReadOptions } from '../../engine/node.ts';
+import type { Node, Reading, ReadOptions } from '../../engine/node.ts';
 import type { Caller } from '../../engine/submission.ts';
 import { problemOfRejection, Refused } from './problems.ts';
 
@@ -39,16 +38,30 @@ export function callerOf({ headers, identity }: Pick<FastifyRequest, 'headers' |
   };
 }
 
-/** The tables as a read asks for them. @throws Refused with NOT_CAUGHT_UP or NODE_FAULT */
-export async function readState(
-  node: Node,
-  query: { readonly atLeast?: number | undefined; readonly consistency?: 'local' | 'linearizable' | undefined },
-): Promise<{ readonly state: State; readonly provenance: Provenance }> {
+/** What `readQuery` makes of a query. */
+export interface ReadQuery {
+  readonly atLeast?: number | undefined;
+  readonly consistency?: 'local' | 'linearizable' | undefined;
+}
+/** The tables as a read asks for them. @returns or why there are none to be had: NOT_CAUGHT_UP, NODE_FAULT */
+export async function readingOf(node: Node, { atLeast, consistency }: ReadQuery): Promise<Reading> {
   const options: ReadOptions = {
-    ...(query.atLeast === undefined ? {} : { atLeast: query.atLeast }),
-    ...(query.consistency === 'linearizable' ? { linearizable: true } : {}),
+    ...(atLeast === undefined ? {} : { atLeast }),
+    ...(consistency === 'linearizable' ? { linearizable: true } : {}),
   };
-  const reading = await node.read(options);
+  return await node.read(options);
+}
+type Tables = Extract<Reading, { kind: 'read' }>;
+/** @throws Refused with NOT_CAUGHT_UP or NODE_FAULT */
+export const readState = async (node: Node, query: ReadQuery): Promise<Tables> => tablesIn(await readingOf(node, query));
+
+/** The tables on which a read was judged, to be answered from them. @throws Refused with NODE_FAULT */
+export function tablesOf({ reading }: Pick<FastifyRequest, 'reading'>): Tables {
+  if (reading === null) throw new Error('this route is not judged as a whole: it has no tables yet');
+  return tablesIn(reading);
+}
+
+function tablesIn(reading: Reading): Tables {
   if (reading.kind === 'rejected') throw new Refused(problemOfRejection(reading.rejection));
   return reading;
 }

@@ -1,9 +1,8 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { History } from '../../engine/history/port.ts';
-import type { Node } from '../../engine/node.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
-import { moment, readQuery, readState } from './requests.ts';
+import { moment, readQuery, tablesOf } from './requests.ts';
 
 const query = z.strictObject({
   at: moment.optional().describe('A position, or a time: then the state after the last event at or before it. Absent: now.'),
@@ -25,7 +24,7 @@ const stateJson = z
   .describe('All tables as they were.');
 
 /** GET /v1/state?at=P|TIME: the tables as they were, folded anew from the log. */
-export const stateRoutes: FastifyPluginAsyncZod<{ node: Node; history: History }> = async (http, { node, history }) => {
+export const stateRoutes: FastifyPluginAsyncZod<{ history: History }> = async (http, { history }) => {
   const schema = {
     summary: 'The tables at a moment',
     tags: ['history'],
@@ -33,7 +32,7 @@ export const stateRoutes: FastifyPluginAsyncZod<{ node: Node; history: History }
     response: { 200: stateJson, ...refusals },
   };
   http.get('/v1/state', { schema }, async (request, reply) => {
-    const { provenance } = await readState(node, request.query);
+    const { provenance } = tablesOf(request);
     const { at, projection } = request.query;
     const then = await history.stateAt(at, projection === undefined ? {} : { projections: projection });
     stampProvenance(reply, provenance);
