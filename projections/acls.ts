@@ -64,25 +64,29 @@ export function* grantsOf(state: Acls): Generator<Grant> {
   for (const [, grants] of state.byScope.rows()) yield* grants;
 }
 /** Every entry, oldest first. */
-export const grantRows = (state: Acls): readonly Grant[] => [...grantsOf(state)].sort(byAge);
+export const grantRows = (state: Acls): readonly Grant[] => oldestFirst(grantsOf(state));
 /** The entry itself, as an event has it. */
 export const aclOf = ({ effect, host, operation, principal, resource }: Grant): Acl => ({ effect, host, operation, principal, resource });
 
 /** As people read a list: the cluster, databases, tables, each by name; what is said of one of them by principal, operation, host. */
-export const byResource = (a: Acl, b: Acl): number =>
-  resourceTypes.indexOf(a.resource.type) - resourceTypes.indexOf(b.resource.type) || compared(sortTexts(a), sortTexts(b));
+export const inOrder = (grants: Iterable<Grant>): readonly Grant[] =>
+  Array.from(grants, withText)
+    .sort(byText)
+    .map(({ grant }) => grant);
 /** The oldest first. Entries of one act have the same order on every node. */
-export const byAge = (a: Grant, b: Grant): number => a.position - b.position || byResource(a, b);
+export const oldestFirst = (grants: Iterable<Grant>): readonly Grant[] =>
+  Array.from(grants, withText)
+    .sort((a, b) => a.grant.position - b.grant.position || byText(a, b))
+    .map(({ grant }) => grant);
 
-const sortTexts = ({ effect, host, operation, principal, resource }: Acl): readonly string[] => [
-  resource.name,
-  principal.type,
-  principal.name,
-  operation,
-  host,
-  effect,
-];
-function compared(a: readonly string[], b: readonly string[]): number {
-  const i = a.findIndex((text, at) => text !== b[at]);
-  return i === -1 ? 0 : (a[i] ?? '') < (b[i] ?? '') ? -1 : 1;
+interface Sortable {
+  readonly text: string;
+  readonly grant: Grant;
 }
+/** No part can hold a control character: it sorts before all that a part can hold. */
+function withText(grant: Grant): Sortable {
+  const { effect, host, operation, principal, resource } = grant;
+  const type = resourceTypes.indexOf(resource.type);
+  return { text: [type, resource.name, principal.type, principal.name, operation, host, effect].join('\n'), grant };
+}
+const byText = (a: Sortable, b: Sortable): number => (a.text === b.text ? 0 : a.text < b.text ? -1 : 1);

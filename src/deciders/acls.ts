@@ -14,10 +14,10 @@ import {
   aclRevoked,
   resourceTypes,
 } from '../../events/acls.ts';
-import { aclOf, byAge, type Grant, grantOf, grantsOf } from '../../projections/acls.ts';
+import { aclOf, type Grant, grantOf, grantsOf, inOrder, oldestFirst } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, type Rejection, refused, rejection } from '../rejection.ts';
-import { isAuthorizing } from './authorizer.ts';
+import { type Asker, isAuthorizing, judge } from './authorizer.ts';
 import { defineCommand } from './kit.ts';
 import { clusterResource, databaseOf } from './resources.ts';
 
@@ -95,15 +95,38 @@ export const revokeAcls = defineCommand({
   },
 });
 
-export const disabled = (): Rejection => rejection('SECURITY_DISABLED', '', 'No Authorizer is configured.');
+const disabled = (): Rejection => rejection('SECURITY_DISABLED', '', 'No Authorizer is configured.');
 
 /** The entries that any of the filters matches, oldest first. Filters that name everything are looked up, others look at all entries. */
 function matching(state: State, filters: readonly AclFilter[]): readonly Grant[] {
   const exact = filters.map(exactAcl);
-  const found = exact.every((each) => each !== undefined)
-    ? new Set(exact.flatMap((each) => grantOf(state.acls, each) ?? []))
-    : [...grantsOf(state.acls)].filter((each) => filters.some((filter) => matchesAcl(filter, each)));
-  return [...found].sort(byAge);
+  if (exact.every((each) => each !== undefined)) return oldestFirst(new Set(exact.flatMap((each) => grantOf(state.acls, each) ?? [])));
+  return oldestFirst(filtered(grantsOf(state.acls), (each) => filters.some((filter) => matchesAcl(filter, each))));
+}
+
+function* filtered(grants: Iterable<Grant>, isWanted: (grant: Grant) => boolean): Generator<Grant> {
+  for (const grant of grants) if (isWanted(grant)) yield grant;
+}
+
+/**
+ * The entries that a filter matches, on the resources that somebody may DESCRIBE, in the order in which people read them.
+ * @returns SECURITY_DISABLED where there is no authorizer
+ */
+export function listAcls(state: State, asker: Asker, filter: AclFilter): readonly Grant[] | Rejection {
+  if (!isAuthorizing(state)) return disabled();
+  const isShown = mayDescribe(state, asker);
+  return inOrder(filtered(grantsOf(state.acls), (each) => matchesAcl(filter, each) && isShown(each.resource)));
+}
+
+/** Whether somebody may DESCRIBE a resource; each is judged once. */
+export function mayDescribe(state: State, asker: Asker): (resource: AclResource) => boolean {
+  const known = new Map<string, boolean>();
+  return (resource) => {
+    const key = `${resource.type} ${resource.name}`;
+    const answer = known.get(key) ?? judge(state, asker, { operation: 'DESCRIBE', resource }).isAllowed;
+    known.set(key, answer);
+    return answer;
+  };
 }
 
 function exactAcl({ effect, host, operation, principal, resource: { name, type } = {} }: AclFilter): Acl | undefined {

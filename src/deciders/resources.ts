@@ -15,17 +15,18 @@ export const clusterResource: AclResource = { name: 'fluss-cluster', type: 'CLUS
 /** The database that a table is in; nothing for the `*` that stands for all tables. */
 export const databaseOf = (table: string): string | undefined => (table.includes('.') ? table.slice(0, table.indexOf('.')) : undefined);
 
-/**
- * `cluster`, `shop`, `shop.orders`, `*` (every database), `*.*` (every table). A first word `cluster` in any case may stand before all of
- * them, and must where a database is called `cluster` or `any`.
- */
-export function resourceText({ name, type }: AclResource): string {
+/** `cluster`, `cluster.shop`, `cluster.shop.orders`, `cluster.*` (every database), `cluster.*.*` (every table): as Fluss writes them. */
+export function resourcePath({ name, type }: AclResource): string {
   if (type === 'CLUSTER') return 'cluster';
-  const text = type === 'TABLE' && name === '*' ? '*.*' : name;
-  return /^cluster(?:\.|$)|^any$/i.test(text) ? `cluster.${text}` : text;
+  return `cluster.${type === 'TABLE' && name === '*' ? '*.*' : name}`;
+}
+/** The same in short: `shop.orders`; the first word stays where a database is called `cluster` or `any`, in whatever case. */
+export function resourceText(resource: AclResource): string {
+  const path = resourcePath(resource);
+  return /^cluster\.(?!cluster(?:\.|$)|any$)/i.test(path) ? path.slice('cluster.'.length) : path;
 }
 
-/** Reads what `resourceText` writes. @returns undefined for a text that names nothing */
+/** Reads both; the first word in any case. @returns undefined for a text that names nothing */
 export function resourceOf(text: string): AclResource | undefined {
   const [first = '', ...rest] = text.split('.');
   const names = /^cluster$/i.test(first) ? rest : [first, ...rest];

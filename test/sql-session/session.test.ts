@@ -140,6 +140,9 @@ CALL sys.reset_cluster_configs(
 describe('a session', () => {
   test('SHOW, USE and DESCRIBE', async () => {
     expect((await rowsOf('SHOW PROCEDURES'))?.map(([name]) => name)).toEqual([
+      'sys.add_acl',
+      'sys.drop_acl',
+      'sys.list_acl',
       'sys.get_cluster_configs',
       'sys.set_cluster_configs',
       'sys.reset_cluster_configs',
@@ -151,6 +154,9 @@ describe('a session', () => {
       'sys.reset_cluster_configs',
     ]);
     expect((await rowsOf("SHOW PROCEDURES NOT ILIKE '%SET%'"))?.map(([name]) => name)).toEqual([
+      'sys.add_acl',
+      'sys.drop_acl',
+      'sys.list_acl',
       'sys.get_cluster_configs',
       'sys.append_cluster_configs',
       'sys.subtract_cluster_configs',

@@ -46,7 +46,7 @@ export function bindArguments(procedure: string, parameters: readonly Parameter[
     const array = isList ? undefined : arrayIn(call, name, parameters);
     if (array !== undefined) return refused(name, `argument ${name} takes one value, no array`, array.span.start);
     if (isNullAlone(given)) values.set(name, []);
-    const isMissing = !isOptional && !isList && (values.get(name) ?? []).length === 0;
+    const isMissing = !isOptional && !isList && !values.has(name); // NULL is for the procedure to judge.
     if (isMissing) return refused(name, `${procedure} needs argument ${name}`, call.argumentsSpan.end - 1);
   }
   return { kind: 'bound', values };

@@ -5,52 +5,12 @@ import { configKeyOf } from '../../../projections/configKeys.ts';
 import { describeConfigs } from '../../../projections/configs.ts';
 import { pieces } from '../../../projections/configValues.ts';
 import type { State } from '../../../projections/state.ts';
-import type { Command } from '../../deciders/commands.ts';
 import { type PlainChange, sealChanges } from '../../engine/configCommand.ts';
 import type { Rejection } from '../../rejection.ts';
-import type { Sealer } from '../../secrets/port.ts';
-import type { Arguments, ArgumentValue, Parameter } from './arguments.ts';
-import { refusal, type StatementRefusal } from './refusals.ts';
-
-export interface Column {
-  readonly name: string;
-  readonly type: string;
-}
-type Cells = readonly (string | null)[];
-/** What would become of a call. */
-export interface Preview {
-  readonly columns: readonly Column[];
-  readonly rows: readonly Cells[];
-}
-
-/** What a call comes to. */
-export type Act =
-  | { readonly kind: 'read'; rows(state: State): readonly Cells[] }
-  | {
-      readonly kind: 'write';
-      readonly command: Command;
-      /** The answer when it is done; `state` is at or after it. */
-      rows(state: State): readonly Cells[];
-      /** What EXPLAIN says of the events that it would make. */
-      preview(events: readonly ChanceryEvent[]): Preview;
-      /** A rejection of the command in terms of the call's arguments. */
-      refused(rejection: Rejection): ArgumentFault;
-    }
-  | { readonly kind: 'refused'; readonly fault: ArgumentFault };
-/** What is wrong, `field` as `config_pairs[1]`, and where that stands in the script. */
-export interface ArgumentFault {
-  readonly reason: Rejection | StatementRefusal;
-  readonly offset?: number;
-}
-
-export interface Procedure {
-  readonly name: string;
-  readonly about: string;
-  readonly parameters: readonly Parameter[];
-  readonly columns: readonly Column[];
-  /** @param idempotencyKey of the call: secrets are sealed under it. */
-  act(values: Arguments, context: { readonly sealer: Sealer; readonly idempotencyKey: string }): Act;
-}
+import { aclProcedures } from './aclProcedures.ts';
+import type { ArgumentValue, Parameter } from './arguments.ts';
+import type { ArgumentFault, Column, Preview, Procedure } from './procedure.ts';
+import { refusal } from './refusals.ts';
 
 const text = (name: string): Column => ({ name, type: 'STRING' });
 const configKeys = (isOptional: boolean, about: string): Parameter => ({ name: 'config_keys', isList: true, isOptional, about });
@@ -159,6 +119,7 @@ const getClusterConfigs: Procedure = {
 
 /** In the order in which SHOW PROCEDURES lists them. */
 export const procedures: readonly Procedure[] = [
+  ...aclProcedures,
   getClusterConfigs,
   configProcedure(
     'set_cluster_configs',

@@ -1,15 +1,19 @@
 import { randomUUID } from 'node:crypto';
+import type { Asker } from '../../deciders/authorizer.ts';
 import { decide } from '../../deciders/commands.ts';
+import { denialOfCommand, procedureAccess } from '../../deciders/permissions.ts';
+import { denialOfRead } from '../../engine/authorization.ts';
 import { type History, HistoryRefused } from '../../engine/history/port.ts';
 import { sysTables } from '../../engine/history/tables.ts';
 import type { Node, Provenance, Reading } from '../../engine/node.ts';
-import type { Rejection } from '../../rejection.ts';
+import { isRejection, type Rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { bindArguments, didYouMean } from './arguments.ts';
 import type { CallStatement, DescribeStatement, LikeFilter, Name, SelectStatement, ShowStatement, Statement, UseStatement } from './ast.ts';
 import { parseScript } from './grammar.ts';
 import { matchesLike } from './like.ts';
-import { type Act, type ArgumentFault, type Column, type Procedure, procedureOf, procedures } from './procedures.ts';
+import type { Act, ArgumentFault, Column, Procedure } from './procedure.ts';
+import { procedureOf, procedures } from './procedures.ts';
 import { refusal, type StatementRefusal } from './refusals.ts';
 import { type Properties, settingFault, settingOf, settingRows } from './settings.ts';
 import { liveRows, signatureOf } from './tables.ts';
@@ -125,6 +129,7 @@ async function runAll(
 class Session {
   readonly #parts: SessionParts;
   readonly #request: ScriptRequest;
+  readonly #asker: Asker;
   readonly #idempotencyKey: string;
   #catalog: string;
   #database: string;
@@ -136,6 +141,7 @@ class Session {
   constructor(parts: SessionParts, request: ScriptRequest) {
     this.#parts = parts;
     this.#request = request;
+    this.#asker = { principal: request.principal, host: request.host, interface: 'sql' };
     this.#idempotencyKey = request.idempotencyKey ?? randomUUID();
     this.#catalog = request.catalog ?? parts.catalog;
     this.#database = request.database ?? systemDatabase;
@@ -218,12 +224,22 @@ class Session {
     if (bound.kind === 'refused') return no(bound.refusal);
     if (!call.explain) this.#calls += 1;
     const idempotencyKey = `${this.#idempotencyKey}/${this.#calls}`;
-    const act = named.act(bound.values, { sealer: this.#parts.sealer, idempotencyKey });
+    const act = named.act(bound.values, { sealer: this.#parts.sealer, idempotencyKey, asker: this.#asker });
     if (act.kind === 'refused') return rejected(act.fault);
     if (call.explain) return await this.#explain(named, act, idempotencyKey);
     if (act.kind === 'write') return await this.#write(named, act, idempotencyKey);
     const reading = await this.#look();
-    return reading.kind === 'rejected' ? rejected({ reason: reading.rejection }) : rows(named.columns, act.rows(reading.state));
+    if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const denial = this.#denialOfRead(named, reading.state);
+    if (denial !== undefined) return rejected({ reason: denial });
+    const cells = act.rows(reading.state);
+    return isRejection(cells) ? rejected({ reason: cells }) : rows(named.columns, cells);
+  }
+
+  #denialOfRead({ name }: Procedure, state: State): Rejection | undefined {
+    const access = procedureAccess[name];
+    if (access === undefined) throw new Error(`${name} is not in procedureAccess of src/deciders/permissions.ts: say there what it needs`);
+    return denialOfRead(this.#parts.node.denials, { state, asker: this.#asker, what: `CALL sys.${name}` }, access);
   }
 
   async #write(procedure: Procedure, act: Extract<Act, { kind: 'write' }>, idempotencyKey: string): Promise<Ran> {
@@ -246,11 +262,16 @@ class Session {
     return { kind: 'result', result };
   }
 
-  /** Decides on the tables at hand, and leaves it at that. */
+  /** Decides on the tables at hand, for whoever may do it, and leaves it at that. */
   async #explain(procedure: Procedure, act: Extract<Act, { kind: 'read' | 'write' }>, commandId: string): Promise<Ran> {
     if (act.kind === 'read') return done(`${procedure.name} only reads: nothing would change`);
     const reading = await this.#look();
     if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const denial = denialOfCommand(reading.state, this.#asker, act.command);
+    if (denial !== undefined) {
+      this.#parts.node.denials.note(this.#asker, `EXPLAIN ${act.command.name}`, denial);
+      return rejected(act.refused(denial));
+    }
     const now = Math.max(this.#parts.now(), reading.state.at);
     const decision = decide(reading.state, act.command, { now, commandId });
     if (decision.kind === 'rejected') return rejected(act.refused(decision.rejection));
@@ -268,6 +289,7 @@ class Session {
         rows: cells,
         truncated,
       } = await this.#parts.history.select(query, {
+        asker: this.#asker,
         maxRows: Number(settingOf(this.#properties, 'sql.result.max-rows')),
         timeoutMs: Number(settingOf(this.#properties, 'sql.query.timeout-ms')),
         timeZone: settingOf(this.#properties, 'sql.local-time-zone'),
@@ -276,6 +298,9 @@ class Session {
       return { kind: 'result', result: { kind: 'rows', columns, rows: cells, ...(truncated ? { truncated } : {}) } };
     } catch (error) {
       if (!(error instanceof HistoryRefused)) throw error;
+      const { code, facts = {}, message: detail, remedy } = error;
+      if (code === 'AUTHORIZATION_DENIED')
+        this.#parts.node.denials.note(this.#asker, `SELECT ${facts['table'] ?? ''}`, { code, field: '', detail, remedy, facts });
       return failed({ kind: 'query', error, ...(error.offset === undefined ? {} : { offset: span.start + error.offset }) });
     }
   }

@@ -1,6 +1,7 @@
 import type { SelectOptions } from '../../engine/history/port.ts';
 import type { NodeStatus } from '../../engine/node.ts';
-import { type Procedure, procedures } from './procedures.ts';
+import type { Procedure } from './procedure.ts';
+import { procedures } from './procedures.ts';
 
 /** `[config_keys STRING…]`: names and types, those in brackets may be left out, those with an ellipsis take several values. */
 export const signatureOf = ({ parameters }: Procedure): string =>
