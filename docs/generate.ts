@@ -192,7 +192,7 @@ export function errorsPage(): string {
     ...sections.flat(),
     '## SQL',
     '',
-    'Of statements, by the code behind `SQL_`. Texts that cannot be read are `SQL_SYNTAX_ERROR`, with line, column and a caret.',
+    'Of statements, by the code behind `SQL_`. Texts that cannot be read are `SQL_SYNTAX`, with line, column and a caret.',
     '',
     row('Code', 'What to do'),
     row('---', '---'),
