@@ -39,7 +39,12 @@ async function rowsOf(name: string, position?: number): Promise<readonly Readonl
   const columns = metaServiceTables.find(({ table }) => table.name === name)?.table.columns ?? [];
   const rows: Readonly<Record<string, Cell>>[] = [];
   const moment = position === undefined ? undefined : { position };
-  for await (const batch of sysTablesOf(timeline, {}).rows(name, moment, undefined, new AbortController().signal))
+  for await (const batch of sysTablesOf(timeline, { asker: { principal: 'User:root', interface: 'sql' }, live: {} }).rows(
+    name,
+    moment,
+    undefined,
+    new AbortController().signal,
+  ))
     for (const row of batch) rows.push(Object.fromEntries(columns.map((column, i) => [column.name, row[i] ?? null])));
   return rows;
 }

@@ -7,5 +7,7 @@ const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}
 const head = () => ({ index: texts.length, position: 1 });
 const history = createHistory({ readTexts: sourceOf(texts), head, logger: quiet, memoryMb: 128 });
 await history.events({ limit: 1 });
-history.select(endlessQuery, { maxRows: 1, timeoutMs: 3_600_000, live: {} }).catch(() => {});
+history
+  .select(endlessQuery, { asker: { principal: 'User:root', interface: 'sql' }, maxRows: 1, timeoutMs: 3_600_000, live: {} })
+  .catch(() => {});
 console.log('ready');

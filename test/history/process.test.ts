@@ -49,8 +49,9 @@ function open(wish: Wish = {}): History {
   return history;
 }
 
+const asker = { principal: 'User:root', interface: 'sql' } as const;
 const act = async (history: History, sql: string, timeoutMs = 15_000): Promise<unknown> =>
-  (await history.select(sql, { maxRows: 1, timeoutMs, live: {} })).rows[0]?.[0];
+  (await history.select(sql, { asker, maxRows: 1, timeoutMs, live: {} })).rows[0]?.[0];
 const pidOf = async (history: History): Promise<number> => Number(await act(history, 'pid'));
 const refusalOf = async (question: Promise<unknown>): Promise<HistoryRefused> => {
   const error = await question.catch((reason: unknown) => reason);
@@ -305,7 +306,7 @@ test('the process gets no secret of its node, and the memory it may have', async
     delete process.env['CHANCERY_CLUSTER_SECRET'];
   });
   const history = open({ memoryMb: 123 });
-  const { rows } = await history.select('environment', { maxRows: 1, timeoutMs: 10_000, live: {} });
+  const { rows } = await history.select('environment', { asker, maxRows: 1, timeoutMs: 10_000, live: {} });
   expect(rows[0]).toContain('PATH');
   expect(rows[0]).not.toContain('CHANCERY_CLUSTER_SECRET');
   expect(await act(history, 'limits')).toContain('--max-old-space-size=123');

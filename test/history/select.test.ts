@@ -36,12 +36,13 @@ const open = (): History =>
 const history = open();
 afterAll(() => history.close());
 
+const asker = { principal: 'User:root', interface: 'sql' } as const;
 const live = {
   coordinators: [{ node_id: 'n1', position: newest }],
   procedures: [{ name: 'get_cluster_configs', arguments: '', description: 'Lists them.' }],
 };
 const select = (sql: string, options = {}): Promise<SelectResult> =>
-  history.select(sql, { maxRows: 10_000, timeoutMs: 15_000, live, ...options });
+  history.select(sql, { maxRows: 10_000, asker, timeoutMs: 15_000, live, ...options });
 const rowsOf = async (sql: string): Promise<readonly (readonly unknown[])[]> => (await select(sql)).rows;
 const refusalOf = async (sql: string, options = {}): Promise<HistoryRefused> => {
   const error: unknown = await select(sql, options).catch((reason: unknown) => reason);
@@ -147,10 +148,10 @@ describe('a query that is refused', () => {
 test('a node that stops does not wait for a query that cannot be stopped', async () => {
   const stopping = open();
   const before = childrenCalled('chancery-history');
-  await stopping.select('SELECT 1', { maxRows: 1, timeoutMs: 15_000, live });
+  await stopping.select('SELECT 1', { maxRows: 1, asker, timeoutMs: 15_000, live });
   const [pid = 0] = childrenCalled('chancery-history').filter((child) => !before.includes(child));
   const ticks = cpuTicksOf(pid);
-  const asked = stopping.select(endlessQuery, { maxRows: 1, timeoutMs: 15_000, live }).catch((error: unknown) => error);
+  const asked = stopping.select(endlessQuery, { maxRows: 1, asker, timeoutMs: 15_000, live }).catch((error: unknown) => error);
   await vi.waitFor(() => expect(cpuTicksOf(pid)).toBeGreaterThan(ticks + 30), { timeout: 15_000 }); // DuckDB is at it.
   await stopping.close();
   expect(isGone(pid)).toBe(true);

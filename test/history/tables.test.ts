@@ -24,7 +24,13 @@ async function timelineOf(entries: readonly EncodedEntry[]): Promise<Timeline> {
 type Live = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
 async function rowsOf(timeline: Timeline, table: string, { moment, hint, live = {} }: { moment?: Moment; hint?: Hint; live?: Live } = {}) {
   const rows: Row[] = [];
-  for await (const batch of sysTablesOf(timeline, live).rows(table, moment, hint, new AbortController().signal)) rows.push(...batch);
+  for await (const batch of sysTablesOf(timeline, { asker: { principal: 'User:root', interface: 'sql' }, live }).rows(
+    table,
+    moment,
+    hint,
+    new AbortController().signal,
+  ))
+    rows.push(...batch);
   return rows;
 }
 const cell = (table: string, row: Row, name: string): Cell | undefined =>

@@ -238,8 +238,8 @@ class HistoryClient implements History {
       clearTimeout(pending.timer);
       if (message.kind === 'answer') pending.resolve(message.value);
       else {
-        const { code, message: words, offset, remedy } = message.refusal;
-        pending.reject(new HistoryRefused(code, words, remedy, offset));
+        const { code, facts, message: words, offset, remedy } = message.refusal;
+        pending.reject(new HistoryRefused(code, words, remedy, offset, facts));
       }
       this.#pump();
     }

@@ -1,3 +1,4 @@
+import type { Rejection } from '../../rejection.ts';
 import type { EventQuery, Moment, ReplayQuery, SelectOptions, StateOptions } from './port.ts';
 
 /** What a node asks its history process. */
@@ -13,6 +14,7 @@ export interface Refusal {
   readonly message: string;
   readonly remedy: string;
   readonly offset: number | undefined;
+  readonly facts?: Rejection['facts'];
 }
 
 /** From the node. Every `ask` is answered once, by `answer` or `refuse`, also when it was cancelled. */

@@ -7,11 +7,13 @@ import { type ObjectStoreRow, type StorageRow, storageOf, type VaultRow } from '
 import { type TabletJob, tabletJobRows } from '../../../projections/tablets.ts';
 import { type TransactionRow, transactionRows } from '../../../projections/transactions.ts';
 import type { Cell, ColumnType, Row, SysTable } from './selector.ts';
+import type { Sees } from './tableAccess.ts';
 
 /** A table that a state holds entirely. */
 export interface StateTable {
   readonly table: SysTable;
-  rows(state: State): Iterable<Row>;
+  /** @param sees which resources the reader may hear of */
+  rows(state: State, sees: Sees): Iterable<Row>;
 }
 
 type Column<T> = readonly [name: string, type: ColumnType, about: string, of: (row: T) => Cell | undefined];

@@ -1,4 +1,6 @@
 import type { Act } from '../../../events/envelope.ts';
+import type { Asker } from '../../deciders/authorizer.ts';
+import type { Rejection } from '../../rejection.ts';
 
 /** A moment of the log: a position, or epoch milliseconds (then the last event at or before it); absent means now. */
 export type Moment = { readonly position: number } | { readonly at: number };
@@ -105,6 +107,8 @@ export interface History {
   close(): Promise<void>;
 }
 export interface SelectOptions {
+  /** Who reads: tables are judged one by one, as `tableAccess` says. */
+  readonly asker: Asker;
   readonly maxRows: number;
   readonly timeoutMs: number;
   /** IANA name for rendering timestamps; default UTC. */
@@ -119,11 +123,14 @@ export class HistoryRefused extends Error {
   readonly remedy: string;
   /** For SQL: where in the text, 0-based code unit. */
   readonly offset: number | undefined;
-  constructor(code: string, message: string, remedy: string, offset?: number) {
+  /** Of a denial: principal, operation, resource, table. */
+  readonly facts: Rejection['facts'];
+  constructor(code: string, message: string, remedy: string, offset?: number, facts?: Rejection['facts']) {
     super(message);
     this.name = 'HistoryRefused';
     this.code = code;
     this.remedy = remedy;
     this.offset = offset;
+    this.facts = facts;
   }
 }

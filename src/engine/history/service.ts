@@ -99,7 +99,7 @@ class HistoryService {
 
   async #select({ options, sql }: Extract<Question, { ask: 'select' }>, askedAt: number, signal: AbortSignal): Promise<unknown> {
     const timeoutMs = Math.max(1, Math.floor(options.timeoutMs - (performance.now() - askedAt)));
-    return await this.#selector.select(sql, sysTablesOf(this.#timeline, options.live), { ...options, timeoutMs }, signal);
+    return await this.#selector.select(sql, sysTablesOf(this.#timeline, options), { ...options, timeoutMs }, signal);
   }
 }
 
@@ -112,7 +112,10 @@ async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 }
 
 function refusalOf(error: unknown): Refusal {
-  if (error instanceof HistoryRefused) return { code: error.code, message: error.message, remedy: error.remedy, offset: error.offset };
+  if (error instanceof HistoryRefused) {
+    const { code, facts, message, offset, remedy } = error;
+    return { code, message, remedy, offset, ...(facts === undefined ? {} : { facts }) };
+  }
   const refusal = (message: string, remedy: string): Refusal => ({ code: 'HISTORY_UNAVAILABLE', message, remedy, offset: undefined });
   if (error instanceof SourceUnavailable) return refusal(`the log cannot be read: ${error.message}`, 'Ask again in a few seconds.');
   if (error instanceof UnreadableEntry || error instanceof ReplayFault)

@@ -6,9 +6,11 @@ import { pageLimits } from './eventPages.ts';
 import { metaServiceTables } from './metaServiceTables.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type SelectOptions } from './port.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
+import { type Sees, viewOfTable } from './tableAccess.ts';
 import type { Timeline } from './timeline.ts';
 
 type Live = SelectOptions['live'];
+type Reader = Pick<SelectOptions, 'asker' | 'live'>;
 
 const column = (name: string, type: ColumnType, about: string): SysColumn => ({ name, type, about });
 
@@ -87,12 +89,13 @@ export const sysTables: readonly SysTable[] = [
   ...metaServiceTables.map(({ table }) => table),
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** @param live soft state by table name, as rows by column name */
-export function sysTablesOf(timeline: Timeline, live: Live): SysTables {
+/** The tables as one reader sees them: each is judged when it is read, on the newest state. */
+export function sysTablesOf(timeline: Timeline, { asker, live }: Reader): SysTables {
   const now = timeline.index.position;
   return {
     tables: sysTables,
     rows: async function* (table, moment, hint, signal) {
+      const sees = viewOfTable(timeline.state, asker, table);
       const position = moment === undefined ? now : timeline.positionOf(moment);
       if (table === 'events') yield* eventRows(timeline, position, hint, signal);
       else if (table === 'procedures') yield procedureRows(moment, live);
@@ -100,7 +103,7 @@ export function sysTablesOf(timeline: Timeline, live: Live): SysTables {
         const state = await timeline.stateAt({ position }, signal);
         if (table === 'cluster_configs') yield configRows(state);
         else if (table === 'coordinators') yield coordinatorCells(state, moment === undefined ? live : {}, now);
-        else yield* batches(table, state);
+        else yield* batches(table, state, sees);
       }
     },
   };
@@ -109,11 +112,11 @@ export function sysTablesOf(timeline: Timeline, live: Live): SysTables {
 const rowsPerBatch = 1000;
 
 /** The rows of a table that the state holds, not all in memory at once. */
-function* batches(name: string, state: State): Generator<readonly Row[]> {
+function* batches(name: string, state: State, sees: Sees): Generator<readonly Row[]> {
   const table = metaServiceTables.find((each) => each.table.name === name);
   if (table === undefined) throw new Error(`there is no table sys.${name}`);
   let batch: Row[] = [];
-  for (const row of table.rows(state)) {
+  for (const row of table.rows(state, sees)) {
     batch.push(row);
     if (batch.length < rowsPerBatch) continue;
     yield batch;

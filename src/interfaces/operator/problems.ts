@@ -16,7 +16,7 @@ export const operatorProblems = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, remedy: 'Send the body with Content-Type: application/json.' },
   REQUEST_TIMED_OUT: { status: 408, remedy: 'Send the request without pauses.' },
   HEADERS_TOO_LARGE: { status: 431, remedy: 'Send a shorter address and fewer headers: 16 KB together.' },
-  UNAUTHENTICATED: { status: 401, remedy: 'Give all nodes of the cluster the same --cluster-secret.' },
+  UNAUTHENTICATED: { status: 401, remedy: 'Give a user and a password (Authorization: Basic) or a token (Authorization: Bearer).' },
   TOO_MANY_STREAMS: { status: 503, remedy: 'Follow the events on another node, or close a stream that is not needed.' },
   LOG_UNAVAILABLE: { status: 503, remedy: 'Try again in a few seconds; GET /v1/status shows what this node still knows.' },
   NOT_READY: { status: 503, remedy: 'Wait, or ask another node.' },
@@ -90,8 +90,9 @@ export const malformed = (field: string, detail: string): Problem =>
 const statusOfHistory: Readonly<Record<string, number>> = { HISTORY_UNAVAILABLE: 503, UNKNOWN_POSITION: 404 };
 
 /** Codes of the rejection catalogue keep their status; of the others, those of SQL are the query's own fault. */
-export function problemOfHistory({ code, message, remedy, offset }: HistoryRefused): Problem {
-  const more = offset === undefined ? {} : { more: { offset } };
+export function problemOfHistory({ code, facts, message, offset, remedy }: HistoryRefused): Problem {
+  const known = { ...(offset === undefined ? {} : { offset }), ...(facts === undefined ? {} : { facts }) };
+  const more = Object.keys(known).length === 0 ? {} : { more: known };
   if (Object.hasOwn(rejections, code))
     return { ...problemOfRejection({ code: code as RejectionCode, field: '', detail: message, remedy }), ...more };
   const status = statusOfHistory[code] ?? 400;

@@ -129,9 +129,13 @@ function problemOf(why: ScriptFailure): Problem {
     const remedy = `Send the same script again with the idempotency key ${idempotencyKey}: each CALL is done at most once.`;
     return problem('OUTCOME_UNKNOWN', `It may have been done or not: ${detail}.`, { remedy, more: { commandId: idempotencyKey } });
   }
-  if (why.kind === 'query') return { ...problemOfHistory(why.error), more: {} };
+  if (why.kind === 'query') {
+    const { facts } = why.error;
+    return { ...problemOfHistory(why.error), more: facts === undefined ? {} : { facts } };
+  }
   const { code, field, detail, remedy } = why.reason;
-  if (Object.hasOwn(rejections, code)) return problemOfRejection({ code: code as RejectionCode, field, detail, remedy });
+  const facts = 'facts' in why.reason ? { facts: why.reason.facts } : {};
+  if (Object.hasOwn(rejections, code)) return problemOfRejection({ code: code as RejectionCode, field, detail, remedy, ...facts });
   return { status: 400, code: `SQL_${code}`, field, detail, remedy };
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { State } from '../../../projections/state.ts';
 import type { Asker } from '../../deciders/authorizer.ts';
 import { decide } from '../../deciders/commands.ts';
 import { denialOfCommand, procedureAccess } from '../../deciders/permissions.ts';
