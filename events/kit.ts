@@ -65,12 +65,12 @@ export type SealedText = z.infer<typeof sealedText>;
 export const comparableSecret = z
   .strictObject({
     ...sealedText.shape,
-    fingerprint: z.string().max(64).describe('HMAC-SHA256 of the text under a key that follows from the data key, base64.'),
+    fingerprint: z.string().max(64).describe('HMAC-SHA256 of the text under a key that follows from the master key, base64.'),
   })
   .meta({ secret: true });
 export type ComparableSecret = z.infer<typeof comparableSecret>;
-/** Secrets sealed with different data keys are taken for different. */
-export const isSameSecret = (a: ComparableSecret, b: ComparableSecret): boolean => a.keyId === b.keyId && a.fingerprint === b.fingerprint;
+/** Whatever data keys sealed them. Those that were sealed under different master keys are taken for different (decision 0015). */
+export const isSameSecret = (a: ComparableSecret, b: ComparableSecret): boolean => a.fingerprint === b.fingerprint;
 
 /** The same data with every sealed text replaced by the word `sealed`: what histories and listings show. */
 export function redacted(data: unknown): unknown {

@@ -128,7 +128,7 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'POST /internal/v1/submit': { kind: 'open', about: 'signed with the secret of the cluster; each command is judged for its own caller' },
   'GET /metrics': known,
   'GET /v1/status': known,
-  'GET /v1/whoami': open,
+  'GET /v1/whoami': judged('nothing: it is about the caller'),
   'GET /v1/authorization': judged('nothing about oneself; about others DESCRIBE on the cluster'),
   'GET /v1/denials': describe,
   'GET /v1/configs': describe,
@@ -139,6 +139,9 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'GET /v1/instances': describe,
   'GET /v1/instances/:instanceId': describe,
   'POST /v1/acts/:command': act,
+  'GET /v1/tokens': judged('nothing about tokens of oneself; others are left out without DESCRIBE on the cluster'),
+  'POST /v1/tokens': act,
+  'DELETE /v1/tokens/:tokenId': act,
   'GET /v1/acls': judged('each entry DESCRIBE on its resource; others are left out'),
   'POST /v1/acls': act,
   'DELETE /v1/acls': act,
@@ -169,6 +172,7 @@ export const tableAccess: Readonly<Record<string, Access>> = {
   procedures: known,
   storage_vaults: describe,
   tablet_jobs: describe,
+  tokens: describe,
   transactions: describe,
 };
 
@@ -181,7 +185,7 @@ export const procedureAccess: Readonly<Record<string, Access>> = {
 /** Whether it is known who asks decides what `known` means; the others mean the same for everybody. */
 export function needsOfAccess(access: Access, { principal }: Pick<Asker, 'principal'>): readonly Need[] {
   if (access.kind === 'needs') return access.needs;
-  return access.kind === 'known' && principal === anonymous ? [describeCluster] : [];
+  return access.kind === 'known' && principal === anonymousPrincipal ? [describeCluster] : [];
 }
 
 /**

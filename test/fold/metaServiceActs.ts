@@ -6,6 +6,7 @@ import type { ComparableSecret } from '../../events/kit.ts';
 import { draftState, finishState, foldEvent, initialState } from '../../projections/state.ts';
 import { type Command, decide } from '../../src/deciders/commands.ts';
 import { actOf, type Chapter } from '../support/given.ts';
+import { dataKeyActs } from './dataKeyActs.ts';
 
 const key = (text: string): ComparableSecret => ({ keyId: 'k1', nonce: 'bm9uY2U=', ciphertext: `sealed ${text}`, fingerprint: text });
 const keys = (text: string) => ({ ak: key(`ak ${text}`), sk: key(`sk ${text}`) });
@@ -115,6 +116,7 @@ export const acts: readonly Command[] = [
   { name: 'createInstance', instanceId: 'i3' },
   { name: 'dropInstance', instanceId: 'i3' },
   { name: 'setServiceIdentity', accountId: 'a', ...keys('nine') },
+  ...dataKeyActs,
 ];
 const named = (name: Command['name'], holds: (act: Command) => boolean = () => true): readonly Command[] =>
   acts.filter((act) => act.name === name && holds(act));

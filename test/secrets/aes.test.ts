@@ -107,7 +107,7 @@ describe('refused', () => {
   });
 });
 
-test('after the current key changed, the old one still opens', () => {
+test('after the master key changed, the old one still opens', () => {
   const both = createSealer([k1, k2], 'k2');
   expect(both.open(sealer.seal(secret, subject), subject)).toBe(secret);
   expect(both.seal(secret, subject).keyId).toBe('k2');
@@ -121,7 +121,7 @@ test('keys follow from secrets: the same one on every node, another one for anot
 });
 
 test('keys that cannot be used are refused by their ids', () => {
-  expect(() => createSealer([{ keyId: 'short', key: randomBytes(16) }], 'short')).toThrow("data key 'short' has 16 bytes, 32 are needed");
-  expect(() => createSealer([k1], 'k2')).toThrow("the current data key 'k2' is not among those given");
-  expect(() => createSealer([k1, { ...k2, keyId: 'k1' }], 'k1')).toThrow('two data keys have the same id');
+  expect(() => createSealer([{ keyId: 'short', key: randomBytes(16) }], 'short')).toThrow("master key 'short' has 16 bytes, 32 are needed");
+  expect(() => createSealer([k1], 'k2')).toThrow("the master key 'k2' that wraps is not among those given");
+  expect(() => createSealer([k1, { ...k2, keyId: 'k1' }], 'k1')).toThrow('two master keys have the same id');
 });

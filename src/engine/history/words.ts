@@ -2,6 +2,7 @@ import type { ConfigValue } from '../../../events/configs.ts';
 import type { ChanceryEvent } from '../../../events/index.ts';
 import { aclWords } from './aclWords.ts';
 import { clusterWords } from './clusterWords.ts';
+import { dataKeyWords } from './dataKeyWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 import { storageWords } from './storageWords.ts';
@@ -25,6 +26,7 @@ const words: Words = {
   ...clusterWords,
   ...transactionWords,
   ...aclWords,
+  ...dataKeyWords,
   ...tokenWords,
 };
 
