@@ -1,13 +1,14 @@
-/** What a caller must be allowed for each act and each read: the one place that says so. docs/access.md is made of it. */
+/** What a caller must be allowed for each act and each read: the one place that says so. docs/permissions.md is made of it. */
 import type { AclOperation, AclResource } from '../../events/acls.ts';
 import { anonymousPrincipal } from '../../events/tokens.ts';
-import { grantRows } from '../../projections/acls.ts';
+import { grantsOf } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { tokenOf } from '../../projections/tokens.ts';
 import type { Rejection } from '../rejection.ts';
-import { matchesResource } from './acls.ts';
+import type { AclFilter } from './acls.ts';
 import { type Asker, clusterResource, denialOf, isAuthorizing, type Need } from './authorizer.ts';
 import type { Command } from './commands.ts';
+import { databaseOf } from './resources.ts';
 
 const onCluster = (operation: AclOperation) => (): readonly Need[] => [{ operation, resource: clusterResource }];
 /** What only nodes do by themselves: their own acts are never asked for more, and nobody else may. */
@@ -26,10 +27,7 @@ const needs: { readonly [N in Command['name']]: Needs<N> } = {
   forgetCoordinator: alter,
   takeLeadership: ownAct,
   grantAcls: ({ acls }) => acls.map(({ resource }) => administering(resource)),
-  revokeAcls: ({ filters }, state) =>
-    grantRows(state.acls)
-      .filter(({ resource }) => filters.some((filter) => matchesResource(filter, resource)))
-      .map(({ resource }) => administering(resource)),
+  revokeAcls: ({ filters }, state) => resourcesNamed(filters, state).map(administering),
   createDataKey: alter,
   rewrapDataKeys: alter,
   shredDataKey: alter,
@@ -90,10 +88,23 @@ export const needsOf = (command: Command, state: State, asker: Asker): readonly 
 export const denialOfCommand = (state: State, asker: Asker, command: Command): Rejection | undefined =>
   isAuthorizing(state) ? denialOf(state, asker, needsOf(command, state, asker)) : undefined;
 
+/** The resources that any of the filters matches, each once: both lists may be long. */
+function resourcesNamed(filters: readonly AclFilter[], state: State): readonly AclResource[] {
+  const keyOf = ({ name = '', type = '' }: NonNullable<AclFilter['resource']>): string => `${type} ${name}`;
+  const wanted = new Set(filters.map(({ resource = {} }) => keyOf(resource)));
+  const found = new Map<string, AclResource>();
+  for (const { resource } of grantsOf(state.acls)) {
+    const { name, type } = resource;
+    if ([resource, { name }, { type }, {}].some((each) => wanted.has(keyOf(each)))) found.set(keyOf(resource), resource);
+  }
+  return [...found.values()];
+}
+
 /** Whoever may do ALL to the database of a table may say who else may do what to the table. */
 function administering(resource: AclResource): Need {
   const { name, type } = resource;
-  return { operation: 'ALL', resource: type === 'TABLE' && name !== '*' ? { name: name.split('.')[0] ?? '', type: 'DATABASE' } : resource };
+  const database = type === 'TABLE' ? databaseOf(name) : undefined;
+  return { operation: 'ALL', resource: database === undefined ? resource : { name: database, type: 'DATABASE' } };
 }
 
 /**
@@ -107,8 +118,6 @@ export type Access =
   | { readonly kind: 'open' | 'known' | 'judged'; readonly about?: string }
   | { readonly kind: 'needs'; readonly needs: readonly Need[]; readonly about?: string };
 
-/** Whom a node takes a caller for that gave no credentials, where it asks for none. */
-export const anonymous = 'User:ANONYMOUS';
 /** Reading what there is: tables, configs, history, the state of the cluster. */
 export const describeCluster: Need = { operation: 'DESCRIBE', resource: clusterResource };
 

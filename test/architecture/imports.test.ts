@@ -15,7 +15,9 @@ const rejection = String.raw`src/rejection\.ts$`;
 const deciders = 'src/deciders/';
 const engine = 'src/engine/';
 
-const serving = [events, projections, engine, deciders, ports, rejection, 'node:', 'zod$'];
+const authentication = 'src/authentication/';
+
+const serving = [events, projections, engine, deciders, authentication, ports, rejection, 'node:', 'zod$'];
 
 /** Who may import what: the first folder that fits decides. Paths are from the top, packages by name. */
 const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])[] = [
@@ -30,6 +32,7 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   ['src/log/file/', events, logParts, 'src/log/file/', 'src/ports/', 'node:', 'zod$'],
   ['src/log/', events, String.raw`src/log/\w+\.ts$`, 'src/ports/', 'node:crypto$'],
   ['src/secrets/', events, 'src/secrets/', ports, 'node:', 'zod$'],
+  [authentication, events, projections, engine, authentication, ports, 'node:'],
   ['src/archive/', events, 'src/archive/', ports, 'node:', 'zod$'],
   [engine, events, projections, engine, deciders, 'src/rebalance/', ports, rejection, 'node:', 'immer$', 'nanoid$', 'zod$'],
   ['src/interfaces/sql/', ...serving, 'src/interfaces/', 'chevrotain$', 'cli-table3$', '@duckdb/node-api$'],

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { createJsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { Authenticator } from '../../authentication/authenticator.ts';
 import type { HeartbeatBoard, Heartbeats } from '../../engine/heartbeats.ts';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
@@ -10,6 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
+import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads } from './authorization.ts';
 import { configRoutes } from './configs.ts';
@@ -37,6 +39,7 @@ import { sqlRoutes } from './sql.ts';
 import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
+import { tokenRoutes } from './tokens.ts';
 
 export interface OperatorParts {
   readonly node: Node;
@@ -49,6 +52,8 @@ export interface OperatorParts {
   /** What backends report: kept by this node while it leads, and wherever it is kept. */
   readonly heartbeats: Heartbeats;
   readonly board: HeartbeatBoard;
+  /** Absent: callers without credentials are `User:root`, and the only users are those in the log. */
+  readonly authenticator?: Authenticator;
   /** Shared by all nodes of the cluster. Absent for a node on its own: then there is no route between nodes. */
   readonly clusterSecret?: string;
   /** The catalog's name in SQL; default `fluss_catalog`. */
@@ -75,7 +80,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const metrics = createMetrics(node, log, streams);
   node.observer = metrics.observer;
   const http = createFastify(logger);
-  identifyCallers(http);
+  identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger });
   authorizeReads(http, node);
   measure(http, metrics);
   void http.register(swagger, {
@@ -104,6 +109,9 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   };
 }
 
+const withoutUsers = ({ clock, node, sealer }: OperatorParts): Authenticator =>
+  new Authenticator({ mode: 'none', users: new Map(), state: () => node.state, sealer, clock });
+
 /** Who sends a secret sends it in clear: it is sealed on arrival. */
 function secretsInClear({ jsonSchema, zodSchema }: { readonly zodSchema: z.core.$ZodType; readonly jsonSchema: object }): void {
   if (z.globalRegistry.get(zodSchema)?.['secret'] !== true) return;
@@ -118,8 +126,10 @@ function registerRoutes(
 ): void {
   const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
+  void http.register(aclRoutes, { node });
   void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });
+  void http.register(tokenRoutes, { node, clock });
   void http.register(eventRoutes, { node, history, streams: own.streams });
   void http.register(stateRoutes, { history });
   void http.register(heartbeatRoutes, { node, heartbeats, board });

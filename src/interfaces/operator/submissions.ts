@@ -55,7 +55,11 @@ export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; clusterSecret
 };
 
 const unauthenticated = (): Refused =>
-  new Refused(problem('UNAUTHENTICATED', 'this request does not prove that it comes from a node of this cluster'));
+  new Refused(
+    problem('UNAUTHENTICATED', 'this request does not prove that it comes from a node of this cluster', {
+      remedy: 'Give all nodes of the cluster the same --cluster-secret.',
+    }),
+  );
 
 /** One reply each, in order; a command that this release does not understand is refused and holds up no other. */
 async function decideAll(node: Node, requests: z.infer<typeof forwarded>['requests']): Promise<readonly Reply[]> {
