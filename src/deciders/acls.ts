@@ -129,7 +129,8 @@ export function mayDescribe(state: State, asker: Asker): (resource: AclResource)
   };
 }
 
-function exactAcl({ effect, host, operation, principal, resource: { name, type } = {} }: AclFilter): Acl | undefined {
+/** The one entry that a filter matches which names everything. */
+export function exactAcl({ effect, host, operation, principal, resource: { name, type } = {} }: AclFilter): Acl | undefined {
   if (effect === undefined || host === undefined || operation === undefined || principal === undefined) return undefined;
   return name === undefined || type === undefined ? undefined : { effect, host, operation, principal, resource: { name, type } };
 }

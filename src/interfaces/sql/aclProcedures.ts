@@ -1,9 +1,9 @@
 /** Access control as Fluss's manual has it: what the arguments mean and every text are in fluss-semantics 1.2. */
 import type { Acl } from '../../../events/acls.ts';
 import type { ChanceryEvent } from '../../../events/index.ts';
-import { type AclFilter, aclFilter, listAcls } from '../../deciders/acls.ts';
+import { type AclFilter, exactAcl, listAcls } from '../../deciders/acls.ts';
 import { isRejection, type Rejection, rejection } from '../../rejection.ts';
-import { type AclPart, aclParts, aclText, readAclPart } from './aclTexts.ts';
+import { type AclPart, aclParts, aclText, aclTextFault, readAclPart } from './aclTexts.ts';
 import type { Arguments, ArgumentValue, Parameter } from './arguments.ts';
 import type { ArgumentFault, Preview, Procedure } from './procedure.ts';
 import { refusal } from './refusals.ts';
@@ -53,31 +53,24 @@ function readFilter(values: Arguments): Read<AclFilter> {
     const value = given(values, part);
     if (value === undefined || value.text === null) continue;
     const read = readAclPart(part, value.text);
-    if (read === undefined) return { kind: 'refused', fault: fault(part, words[part](value.text.slice(0, 100)), value) };
+    const detail = read === undefined ? words[part](value.text.slice(0, 100)) : aclTextFault(read);
+    if (detail !== undefined) return { kind: 'refused', fault: fault(part, detail, value) };
     filter = { ...filter, ...read };
   }
-  const parsed = aclFilter.safeParse(filter);
-  if (parsed.success) return { kind: 'read', value: filter };
-  const [issue] = parsed.error.issues;
-  const part = partOf(String(issue?.path[0]));
-  return { kind: 'refused', fault: fault(part, `${part}: ${issue?.message ?? 'it cannot be stored'}`, given(values, part)) };
+  return { kind: 'read', value: filter };
 }
 
 /** An entry names every part; a host that is left out is all of them. */
 function readEntry(values: Arguments): Read<Acl> {
   const read = readFilter(values);
   if (read.kind === 'refused') return read;
-  const isHostOpen = given(values, 'host') === undefined;
-  const { effect, host = isHostOpen ? '*' : undefined, operation, principal, resource: { name, type } = {} } = read.value;
-  if (effect !== undefined && host !== undefined && operation !== undefined && principal !== undefined)
-    if (name !== undefined && type !== undefined)
-      return { kind: 'read', value: { effect, host, operation, principal, resource: { name, type } } };
-  const open = aclParts.find((part) => {
-    const text = given(values, part)?.text;
-    return part === 'host' ? host === undefined : text === undefined || text === null || text.toUpperCase() === 'ANY';
-  });
-  return { kind: 'refused', fault: fault(open ?? 'resource', wildcard, given(values, open ?? 'resource')) };
+  const isHostOpen = (given(values, 'host')?.text ?? null) === null;
+  const entry = exactAcl(isHostOpen ? { ...read.value, host: '*' } : read.value);
+  if (entry !== undefined) return { kind: 'read', value: entry };
+  const open = aclParts.find((part) => isAny(given(values, part)?.text ?? 'ANY') && !(part === 'host' && isHostOpen)) ?? 'resource';
+  return { kind: 'refused', fault: fault(open, wildcard, given(values, open)) };
 }
+const isAny = (text: string): boolean => text.toUpperCase() === 'ANY';
 
 const partOf = (name: string): AclPart => (name === 'effect' ? 'permission' : (aclParts.find((part) => part === name) ?? 'resource'));
 
@@ -86,7 +79,7 @@ const inArguments =
   (values: Arguments) =>
   (refused: Rejection): ArgumentFault => {
     const path = /^acls\[0\]\.(\w+)/.exec(refused.field)?.[1];
-    if (path === undefined) return { reason: { ...refused, field: '' } };
+    if (path === undefined) return { reason: /^(?:acls|filters)/.test(refused.field) ? { ...refused, field: '' } : refused };
     const value = given(values, partOf(path));
     return { reason: { ...refused, field: partOf(path) }, ...(value === undefined ? {} : { offset: value.span.start }) };
   };

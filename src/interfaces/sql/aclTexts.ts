@@ -1,5 +1,5 @@
 import { type Acl, type AclOperation, aclEffects, aclOperations } from '../../../events/acls.ts';
-import type { AclFilter } from '../../deciders/acls.ts';
+import { type AclFilter, aclFilter } from '../../deciders/acls.ts';
 import { everyone, principalText, resourceOf, resourcePath } from '../../deciders/resources.ts';
 
 /** The parts of an entry as people write them, in the order in which Fluss looks at them. */
@@ -37,6 +37,12 @@ function readPrincipal(text: string): AclFilter | undefined {
   if (isWord('ALL', text)) return { principal: everyone };
   const [type = '', name = '', ...rest] = text.split(':');
   return type === '' || name === '' || rest.length > 0 ? undefined : { principal: { name, type } };
+}
+
+/** @returns why what was read cannot be stored: it is too long, or holds control characters */
+export function aclTextFault(read: AclFilter): string | undefined {
+  const parsed = aclFilter.safeParse(read);
+  return parsed.success ? undefined : parsed.error.issues.map(({ message }) => message).join('; ');
 }
 
 /** An entry as `list_acl` shows it: Fluss's own form, to the letter. */
