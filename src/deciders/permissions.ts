@@ -90,7 +90,7 @@ export const denialOfCommand = (state: State, asker: Asker, command: Command): R
 
 /** The resources that any of the filters matches, each once: both lists may be long. */
 function resourcesNamed(filters: readonly AclFilter[], state: State): readonly AclResource[] {
-  const keyOf = ({ name = '', type = '' }: NonNullable<AclFilter['resource']>): string => `${type} ${name}`;
+  const keyOf = ({ name = '', type = '' }: { readonly name?: string; readonly type?: string }): string => `${type} ${name}`;
   const wanted = new Set(filters.map(({ resource = {} }) => keyOf(resource)));
   const found = new Map<string, AclResource>();
   for (const { resource } of grantsOf(state.acls)) {
@@ -124,7 +124,11 @@ export const describeCluster: Need = { operation: 'DESCRIBE', resource: clusterR
 const open: Access = { kind: 'open' };
 const known: Access = { kind: 'known' };
 const describe: Access = { kind: 'needs', needs: [describeCluster] };
-const on = (operation: AclOperation, about: string): Access => ({ kind: 'needs', needs: [{ operation, resource: clusterResource }], about });
+const on = (operation: AclOperation, about: string): Access => ({
+  kind: 'needs',
+  needs: [{ operation, resource: clusterResource }],
+  about,
+});
 const judged = (about: string): Access => ({ kind: 'judged', about });
 const act = judged('what its command needs');
 const showsKeys = on('ALTER', 'it shows keys of object storage in clear');
@@ -151,6 +155,10 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'GET /v1/tokens': judged('nothing about tokens of oneself; others are left out without DESCRIBE on the cluster'),
   'POST /v1/tokens': act,
   'DELETE /v1/tokens/:tokenId': act,
+  'GET /v1/data-keys': describe,
+  'POST /v1/data-keys': act,
+  'POST /v1/data-keys/rewrap': act,
+  'DELETE /v1/data-keys/:keyId': act,
   'GET /v1/acls': judged('each entry DESCRIBE on its resource; others are left out'),
   'POST /v1/acls': act,
   'DELETE /v1/acls': act,
@@ -175,6 +183,7 @@ export const tableAccess: Readonly<Record<string, Access>> = {
   clusters: describe,
   compute_nodes: describe,
   coordinators: describe,
+  data_keys: describe,
   events: describe,
   instances: describe,
   object_stores: describe,

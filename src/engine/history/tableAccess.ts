@@ -1,8 +1,8 @@
 import type { AclResource } from '../../../events/acls.ts';
 import type { State } from '../../../projections/state.ts';
-import { type Asker, denialOf, isAuthorizing, judge } from '../../deciders/authorizer.ts';
+import { mayDescribe } from '../../deciders/acls.ts';
+import { type Asker, denialOf, isAuthorizing } from '../../deciders/authorizer.ts';
 import { needsOfAccess, tableAccess } from '../../deciders/permissions.ts';
-import { resourceText } from '../../deciders/resources.ts';
 import { HistoryRefused } from './port.ts';
 
 /** Whether a reader sees what is said about a resource. */
@@ -21,21 +21,7 @@ export function viewOfTable(now: State, asker: Asker, table: string): Sees {
   const denial = denialOf(now, asker, needsOfAccess(access, asker));
   if (denial !== undefined)
     throw new HistoryRefused(denial.code, denial.detail, denial.remedy, undefined, { ...denial.facts, table: `sys.${table}` });
-  return access.kind === 'judged' ? describedBy(now, asker) : everything;
+  return access.kind === 'judged' ? mayDescribe(now, asker) : everything;
 }
 
 const everything: Sees = () => true;
-
-/** Resources that somebody may DESCRIBE; each is judged once. */
-function describedBy(state: State, asker: Asker): Sees {
-  const verdicts = new Map<string, boolean>();
-  return (resource) => {
-    const key = `${resource.type} ${resourceText(resource)}`;
-    let verdict = verdicts.get(key);
-    if (verdict === undefined) {
-      verdict = judge(state, asker, { operation: 'DESCRIBE', resource }).isAllowed;
-      verdicts.set(key, verdict);
-    }
-    return verdict;
-  };
-}
