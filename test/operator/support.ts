@@ -8,7 +8,7 @@ import { type History, HistoryRefused } from '../../src/engine/history/port.ts';
 import { replayPage } from '../../src/engine/history/replay.ts';
 import { viewOf } from '../../src/engine/history/stateViews.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
-import { Node } from '../../src/engine/node.ts';
+import { Node, type NodeParts } from '../../src/engine/node.ts';
 import { createHeartbeatBoard } from '../../src/interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorParts, type OperatorServer } from '../../src/interfaces/operator/http.ts';
 import { createPeers } from '../../src/interfaces/operator/peers.ts';
@@ -69,23 +69,26 @@ export class JumpingClock implements Clock {
 
 const key = randomBytes(32);
 
+/** What a test wants otherwise; `staticConfigs` are those of the node's file. */
+type Wish = Partial<OperatorParts> & Partial<Pick<NodeParts, 'staticConfigs'>> & { readonly hasQueries?: boolean };
+
 /** Nodes of one in-memory log, each behind a real operator interface on a free port; they forward over real HTTP. */
 export class ServedCluster {
   readonly hub = new MemoryHub();
   readonly served = new Map<string, Served>();
   readonly #closers: (() => Promise<void> | void)[] = [];
 
-  async start(nodeId: string, wish: Partial<OperatorParts> & { readonly hasQueries?: boolean } = {}): Promise<Served> {
+  async start(nodeId: string, wish: Wish = {}): Promise<Served> {
     const log = new HushedLog(this.hub);
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
-    const { hasQueries = false, ...parts } = wish;
+    const { hasQueries = false, staticConfigs = {}, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
     const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none', logger: silent });
     // The node must know its own address before it listens.
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
     const membership = new MemoryMembership(this.hub);
-    const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs: {} });
+    const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs });
     const head = () => ({ index: node.state.index, position: node.state.position });
     const history = hasQueries
       ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
