@@ -73,6 +73,12 @@ test('a long line is cut around the caret', () => {
   expect(line.slice(caret.indexOf('^'))).toMatch(/^'x', 'more', /);
 });
 
+test('a text that may hold a password is not repeated', () => {
+  const credentials = (more: string): string => `CALL sys.set_cluster_configs('security.sasl.plain.credentials',\n 'alice:hunter2'${more}`;
+  expect(picture(credentials(' 1)'))).toBe("line 2, column 18: expected ',' or ')'");
+  expect(picture(`USE a.b.c; ${credentials(')')}`)).toBe('line 1, column 8: expected the end of the statement');
+});
+
 test('the error itself carries the place', () => {
   const source = "SHOW TABLES;\nSHOW '😀' x";
   const error = ((): unknown => {

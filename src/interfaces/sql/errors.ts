@@ -89,18 +89,26 @@ export function characterWidth(character: string): number {
 
 export const textWidth = (text: string): number => [...text].reduce((sum, character) => sum + characterWidth(character), 0);
 
+/** Words beside which a password may stand, as in the names of the settings that hold some. */
+const namesSecrets = /credential|passw|secret|sasl/i;
+
 /**
  * The source line with a caret under the fault and the message beside it, or below where it would run far to the right:
  *
  *     SELEKT * FROM sys.acls
  *     ^ expected CALL, SHOW, …
  *
- * Tabs are kept, so that the caret stands right whatever their width; a long line is cut on both sides with an ellipsis.
+ * Tabs are kept, so that the caret stands right whatever their width; a long line is cut on both sides with an ellipsis. A text that may
+ * hold a password is not repeated: errors are passed on and kept where the text is not. Then line and column say where it is.
  * @param error `offset` in UTF-16 units into `source`; without one only the message is given.
  */
 export function pointAt(source: string, error: { readonly message: string; readonly offset?: number | undefined }): string {
   if (error.offset === undefined) return error.message;
   const offset = Math.min(error.offset, source.length);
+  if (namesSecrets.test(source)) {
+    const { column, line } = placeOf(source, offset);
+    return `line ${line}, column ${column}: ${error.message}`;
+  }
   const lineStart = source.lastIndexOf('\n', offset - 1) + 1;
   const lineEnd = source.indexOf('\n', offset);
   const line = source.slice(lineStart, lineEnd === -1 ? source.length : lineEnd).replace(/\r$/, '');
