@@ -43,7 +43,7 @@ export function parseHash(text: string): PasswordHash | HashFault {
   if (kind === undefined || cost === undefined) return { fault: 'is no password hash: it begins $argon2id$v=19$m=' };
   if (kind !== 'argon2id') return { fault: `is of ${kind}; only argon2id is taken` };
   if (version !== '19') return { fault: 'is not of argon2 version 19' };
-  const [, memory, passes, lanes] = /^m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})$/.exec(cost) ?? [];
+  const [, memory, passes, lanes] = /^m=(0|[1-9]\d{0,8}),t=(0|[1-9]\d{0,8}),p=(0|[1-9]\d{0,8})$/.exec(cost) ?? [];
   if (memory === undefined) return { fault: 'does not say its cost as m=NUMBER,t=NUMBER,p=NUMBER' };
   const salt = bytesOf(saltText);
   const tag = bytesOf(tagText);
