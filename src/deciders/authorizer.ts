@@ -6,8 +6,6 @@ import type { State } from '../../projections/state.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import { clusterResource, databaseOf, everyone, principalOf, resourceText } from './resources.ts';
 
-export { clusterResource };
-
 /** Who asks, from where, through what. `host` is an IP address as text; absent when it is not known. */
 export type Asker = Pick<Act, 'principal' | 'host' | 'interface'>;
 /** What somebody must be allowed to do. */

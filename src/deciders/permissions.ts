@@ -6,9 +6,9 @@ import type { State } from '../../projections/state.ts';
 import { tokenOf } from '../../projections/tokens.ts';
 import type { Rejection } from '../rejection.ts';
 import type { AclFilter } from './acls.ts';
-import { type Asker, clusterResource, denialOf, isAuthorizing, type Need } from './authorizer.ts';
+import { type Asker, denialOf, isAuthorizing, type Need } from './authorizer.ts';
 import type { Command } from './commands.ts';
-import { databaseOf } from './resources.ts';
+import { clusterResource, databaseOf } from './resources.ts';
 
 const onCluster = (operation: AclOperation) => (): readonly Need[] => [{ operation, resource: clusterResource }];
 /** What only nodes do by themselves: their own acts are never asked for more, and nobody else may. */
@@ -100,11 +100,10 @@ function resourcesNamed(filters: readonly AclFilter[], state: State): readonly A
   return [...found.values()];
 }
 
-/** Whoever may do ALL to the database of a table may say who else may do what to the table. */
+/** Whoever may do ALL to the database of a table may say who else may do what to the table; all tables are in all databases. */
 function administering(resource: AclResource): Need {
   const { name, type } = resource;
-  const database = type === 'TABLE' ? databaseOf(name) : undefined;
-  return { operation: 'ALL', resource: database === undefined ? resource : { name: database, type: 'DATABASE' } };
+  return { operation: 'ALL', resource: type === 'TABLE' ? { name: databaseOf(name) ?? '*', type: 'DATABASE' } : resource };
 }
 
 /**
@@ -254,3 +253,10 @@ export const metaServiceAccess: Readonly<Record<string, Access>> = {
   update_config: act,
   show_meta_ranges: describe,
 };
+
+/** @throws Error for a name that is not listed: nothing is offered about which nothing is said */
+export function metaServiceAccessOf(name: string): Access {
+  const access = Object.hasOwn(metaServiceAccess, name) ? metaServiceAccess[name] : undefined;
+  if (access === undefined) throw new Error(`${name} is not in metaServiceAccess: say there what its callers need`);
+  return access;
+}
