@@ -111,11 +111,10 @@ describe('what a handler makes up', () => {
     const node = nodes.at(-1);
     if (node === undefined) throw new Error('there is no node');
     const clock: Clock = { now: () => 0, after: () => () => {} };
-    return new RequestContext(
-      { node, sealer, clock, injected: () => undefined },
-      initialState(),
-      key === undefined ? {} : { idempotencyKey: key },
-    );
+    return new RequestContext({ node, sealer, clock, injected: () => undefined }, initialState(), {
+      principal: 'User:meta-service',
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+    });
   };
 
   test('follows from the key', async () => {

@@ -3,12 +3,15 @@ import { clustersOf } from '../../../projections/clusters.ts';
 import { type ComputeNodeRow, nodesOf } from '../../../projections/computeNodes.ts';
 import { instanceRows } from '../../../projections/instances.ts';
 import type { State } from '../../../projections/state.ts';
+import { metaServiceAccessOf } from '../../deciders/permissions.ts';
+import { denialOfRead } from '../../engine/authorization.ts';
 import { backendKey, type Heartbeat, type HeartbeatBoard } from '../../engine/heartbeats.ts';
 import type { Node } from '../../engine/node.ts';
 import type { Payload } from './envelope.ts';
 
 /** How many backends one answer lists. */
 export const clusterInfoLimits = { backends: 50_000 } as const;
+const what = 'cloud_cluster_status';
 const users: ReadonlySet<string> = new Set(['root', 'admin']);
 
 /**
@@ -18,7 +21,7 @@ const users: ReadonlySet<string> = new Set(['root', 'admin']);
  * one id together.
  */
 export class ClusterInfo {
-  readonly #node: Pick<Node, 'state'>;
+  readonly #node: Pick<Node, 'denials' | 'state'>;
   readonly #board: Pick<HeartbeatBoard, 'list'>;
   readonly #password: Buffer;
 
@@ -28,8 +31,9 @@ export class ClusterInfo {
     this.#password = digest(adminPassword);
   }
 
-  async answer(query: URLSearchParams, authorization: unknown): Promise<Payload> {
-    const refused = this.#refusal(authorization);
+  /** @param host address of the caller */
+  async answer(query: URLSearchParams, authorization: unknown, host: string): Promise<Payload> {
+    const refused = this.#refusal(authorization, host);
     if (refused !== undefined) return reply('Unauthorized', 401, refused);
     const reports = new Map<string, Heartbeat>();
     for (const each of await this.#board.list()) reports.set(backendKey(each.instanceId, each.host, each.heartbeatPort), each);
@@ -39,19 +43,21 @@ export class ClusterInfo {
   }
 
   /** Why a caller may not see this. */
-  #refusal(authorization: unknown): string | undefined {
+  #refusal(authorization: unknown, host: string): string | undefined {
     const words = typeof authorization === 'string' ? authorization.trim().split(/\s+/) : [];
     if (words.length !== 2) return 'Need auth information.';
     const [user = '', ...password] = Buffer.from(words[1] ?? '', 'base64')
       .toString('utf8')
       .split(':');
     const isRight = timingSafeEqual(digest(password.join(':')), this.#password);
-    return isRight && users.has(user) && words[0]?.toLowerCase() === 'basic' ? undefined : `Access denied for ${user.slice(0, 200)}`;
+    if (!isRight || !users.has(user) || words[0]?.toLowerCase() !== 'basic') return `Access denied for ${user.slice(0, 200)}`;
+    const asker = { principal: `User:${user}`, host, interface: 'metaservice' } as const;
+    return denialOfRead(this.#node.denials, { state: this.#node.state, asker, what }, metaServiceAccessOf(what))?.detail;
   }
 }
 
 export interface ClusterInfoParts {
-  readonly node: Pick<Node, 'state'>;
+  readonly node: Pick<Node, 'denials' | 'state'>;
   readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
   readonly adminPassword: string;
 }

@@ -65,6 +65,7 @@ export function envelopeOf(code: InternalCode): { readonly word: string; readonl
  * answer otherwise says so in its own table (`Overrides`).
  */
 const codeOfRejection: Readonly<Partial<Record<RejectionCode, InternalCode>>> = {
+  AUTHORIZATION_DENIED: 'INVALID_ARGUMENT', // Upstream has no code for it: one whose callers do not try again.
   CLUSTER_EXISTS: 'ALREADY_EXISTED',
   CLUSTER_IN_USE: 'ALREADY_EXISTED',
   MISSING_ENDPOINT: 'CLUSTER_ENDPOINT_MISSING',

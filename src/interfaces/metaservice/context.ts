@@ -1,8 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { z } from 'zod';
 import type { State } from '../../../projections/state.ts';
-import { metaServicePrincipal } from '../../deciders/authorizer.ts';
 import { type Command, parseCommand } from '../../deciders/commands.ts';
+import type { Access } from '../../deciders/permissions.ts';
+import { denialOfRead } from '../../engine/authorization.ts';
 import type { Node, ReadOptions } from '../../engine/node.ts';
 import type { Caller } from '../../engine/submission.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -19,19 +20,23 @@ export interface ContextParts {
   readonly injected: Context['injected'];
 }
 
+/** Who sent a request: whom those with the token are taken for, the address, and the header Idempotency-Key. */
+export type From = Pick<Caller, 'principal' | 'host' | 'idempotencyKey'>;
+
 /** One request's view of the node. What it makes up, ids and ciphertexts, follows from its idempotency key. */
 export class RequestContext implements Context {
   readonly node: Node;
   readonly state: State;
   readonly injected: Context['injected'];
   readonly #parts: ContextParts;
-  readonly #from: Pick<Caller, 'host' | 'idempotencyKey'>;
+  readonly #from: From;
   #key: string | undefined;
   #ids = 0;
   #position: number;
+  #hasSubmitted = false;
 
-  /** @param state the tables as the request asked for them. @param from address of the caller, and the header Idempotency-Key */
-  constructor(parts: ContextParts, state: State, from: Pick<Caller, 'host' | 'idempotencyKey'>) {
+  /** @param state the tables as the request asked for them */
+  constructor(parts: ContextParts, state: State, from: From) {
     this.node = parts.node;
     this.state = state;
     this.injected = parts.injected;
@@ -48,6 +53,18 @@ export class RequestContext implements Context {
   /** Of the newest event that the answer knows of. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Whether a command went to the leader, who judged it. */
+  get hasSubmitted(): boolean {
+    return this.#hasSubmitted;
+  }
+
+  /** Why whoever sent this may not read what it asks for. @param what the method or route */
+  denialOf(what: string, access: Access): Status | undefined {
+    const asker = { ...this.#from, interface: 'metaservice' } as const;
+    const denial = denialOfRead(this.node.denials, { state: this.state, asker, what }, access);
+    return denial === undefined ? undefined : statusOf(denial);
   }
 
   get sealer(): Sealer {
@@ -68,7 +85,8 @@ export class RequestContext implements Context {
     const parsed = parseCommand(command);
     if ('error' in parsed) return refused(malformed(parsed.error));
     const idempotencyKey = this.#commandId();
-    const caller: Caller = { ...this.#from, principal: metaServicePrincipal, interface: 'metaservice', idempotencyKey };
+    const caller: Caller = { ...this.#from, interface: 'metaservice', idempotencyKey };
+    this.#hasSubmitted = true;
     const outcome = await this.node.submit(parsed.command, caller);
     if (outcome.kind === 'rejected') return refused(statusOf(outcome.rejection, overrides), outcome.rejection.facts);
     if (outcome.kind === 'unknown') return refused(unknown(outcome.detail, idempotencyKey));
@@ -107,7 +125,8 @@ const isUnworded: ReadonlySet<Rejection['code']> = new Set(['MALFORMED_REQUEST',
 /** What a rejection is answered with. Texts of what passes begin with the code, which the envelope does not show. */
 export function statusOf({ code, detail, field, remedy }: Rejection, overrides?: Overrides): Status {
   const internal = internalCodeOf(code, overrides);
-  if (rejections[code].kind === 'unavailable') return failed(internal, `${internal}: ${detail}. ${remedy}`);
+  if (rejections[code].kind === 'unavailable' || code === 'AUTHORIZATION_DENIED')
+    return failed(internal, `${code === 'AUTHORIZATION_DENIED' ? code : internal}: ${detail}. ${remedy}`);
   const place = code === 'MALFORMED_REQUEST' && field !== '' ? `invalid ${field}: ` : '';
   return failed(internal, isUnworded.has(code) ? `${place}${detail}. ${remedy}` : detail);
 }

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { State } from '../../../projections/state.ts';
+import { metaServicePrincipal } from '../../deciders/authorizer.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
+import { type Access, describeCluster, metaServiceAccessOf } from '../../deciders/permissions.ts';
 import type { HeartbeatBoard } from '../../engine/heartbeats.ts';
 import type { Node } from '../../engine/node.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -26,6 +28,8 @@ export interface MetaServiceParts {
   readonly logger: Logger;
   readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
   readonly token: string;
+  /** Whose acts those of callers with the token are; default `User:meta-service`, who may do everything here. */
+  readonly principal?: string;
   /** Of the users `root` and `admin` at cloud_cluster_status. */
   readonly adminPassword: string;
   /** What `brpc_listen_port` is shown as. */
@@ -94,7 +98,7 @@ export class MetaService {
         case 'method':
           return await this.#rpc(target, incoming);
         case 'clusterInfo':
-          return await this.#clusterInfo.answer(queryOf(incoming.url), incoming.headers['authorization']);
+          return await this.#clusterInfo.answer(queryOf(incoming.url), incoming.headers['authorization'], incoming.host);
         default:
           return rpcRefusal('unknownMethod', target.path);
       }
@@ -127,15 +131,15 @@ export class MetaService {
     if (route.kind === 'query') {
       const context = await this.#context(query, incoming);
       if ('code' in context) return payloadOf(envelope(context));
-      const answer = await route.call(query, context, bytes);
-      return { ...payloadOf(answer), position: context.position };
+      const answer = await allowed(path, context, metaServiceAccessOf(name ?? ''), () => route.call(query, context, bytes));
+      return { ...payloadOf('denied' in answer ? envelope(answer.denied) : answer), position: context.position };
     }
     const parsed = parseLenient(route.method.request, bytes, path);
     if (parsed.kind === 'error') return payloadOf(envelope(failed('PROTOBUF_PARSE_ERR', parsed.text)));
     const request = route.sets === undefined ? parsed.value : { ...parsed.value, ...route.sets };
     const context = await this.#context(query, incoming);
     if ('code' in context) return payloadOf(envelope(context));
-    const reply = await this.#call(route.method, request, context);
+    const reply = await this.#call(name ?? '', route.method, request, context);
     const answer = route.answer === undefined ? envelope(reply.status) : route.answer(reply, request);
     return { ...payloadOf(answer), position: context.position };
   }
@@ -147,29 +151,51 @@ export class MetaService {
     if (parsed.kind === 'error') return rpcRefusal('badBody', parsed.text);
     const context = await this.#context(queryOf(incoming.url), incoming);
     if ('code' in context) return rpcPayload(method.reply, { status: context });
-    const reply = await this.#call(method, parsed.value, context);
+    const reply = await this.#call(name, method, parsed.value, context);
     return { ...rpcPayload(method.reply, reply), position: context.position };
   }
 
   /** What a request sees, as its query asks for it; local tables when it says nothing. @returns or why it cannot be had */
   async #context(query: URLSearchParams, { headers, host }: Incoming): Promise<RequestContext | Status> {
-    const { hasCaughtUp, node } = this.#parts;
+    const { hasCaughtUp, node, principal = metaServicePrincipal } = this.#parts;
     const key = headers['idempotency-key'];
     const options = readOptionsOf(query);
     if ('code' in options) return options;
     if (!hasCaughtUp()) return statusOf(rejection('NOT_CAUGHT_UP', '', 'this node has just come up and still folds the log'));
     const context = (state: State): RequestContext =>
-      new RequestContext(this.#contextParts, state, { host, ...(typeof key === 'string' ? { idempotencyKey: key } : {}) });
+      new RequestContext(this.#contextParts, state, { host, principal, ...(typeof key === 'string' ? { idempotencyKey: key } : {}) });
     if (options.atLeast === undefined && options.linearizable === undefined && node.role !== 'fault') return context(node.state);
     const reading = await node.read(options);
     return reading.kind === 'rejected' ? statusOf(reading.rejection) : context(reading.state);
   }
 
-  async #call(method: Method, request: object, context: RequestContext): Promise<Reply> {
+  /** @param name of the method, or of the route where the method has none */
+  async #call(name: string, method: Method, request: object, context: RequestContext): Promise<Reply> {
     const isFree =
       !this.rateLimits.areActive || this.rateLimits.take(this.#names.get(method) ?? '', instanceAsking(request, context.state));
-    return isFree ? await method.call(request, context) : { status: failed('MAX_QPS_LIMIT', 'reach max qps limit') };
+    if (!isFree) return { status: failed('MAX_QPS_LIMIT', 'reach max qps limit') };
+    const known = this.#names.get(method) ?? name;
+    const answer = await allowed(known, context, metaServiceAccessOf(known), () => method.call(request, context));
+    return 'denied' in answer ? { status: answer.denied } : answer;
   }
+}
+
+/**
+ * Answers a request whose sender may have that. One that is judged by its command, and then made none, has looked something up.
+ * @param what the method or the route, for whoever looks through the denials
+ */
+async function allowed<Answer extends object>(
+  what: string,
+  context: RequestContext,
+  access: Access,
+  answer: () => Promise<Answer>,
+): Promise<Answer | { readonly denied: Status }> {
+  const denied = context.denialOf(what, access);
+  if (denied !== undefined) return { denied };
+  const answered = await answer();
+  if (access.kind !== 'judged' || context.hasSubmitted) return answered;
+  const late = context.denialOf(what, { kind: 'needs', needs: [describeCluster] });
+  return late === undefined ? answered : { denied: late };
 }
 
 /** Whose request it is; empty when it does not say. */
