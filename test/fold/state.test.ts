@@ -16,6 +16,7 @@ import { bulkFold, draftState, finishEntry, finishState, foldEntry, foldEvent, i
 import { type Chapter, logOf, startedAt } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
 import { metaServiceStory } from './metaServiceActs.ts';
+import { tokenStory } from './tokenActs.ts';
 import { validLog } from './validLogs.ts';
 
 const bytesOf = (state: State): string => canonicalJson(plain(state));
@@ -53,6 +54,7 @@ const everyEvent: readonly Chapter[] = [
     prologue.flatMap(({ events }) => events),
     startedAt,
   ),
+  ...tokenStory(startedAt + 86_400_000),
 ];
 /** How many entries are folded in which way, one part after the other. */
 const someSplit = [3, 4, 5, 6, 3].map((length, i): readonly [number, number] => [length, i % ways.length]);
