@@ -23,12 +23,17 @@ const implementations: Implementations = {
     const { openZooKeeper } = await import('./log/zookeeper/open.ts');
     return (await openZooKeeper({ connect: `${url.servers}${url.root}`, startTimeoutMs: 10_000, readOnly: true })).log;
   },
-  openSealer: async (given, logger) => {
-    const { createSealer, keyFromSecret } = await import('./secrets/aes.ts');
-    const { namedKey, readSecretKey } = await import('./cli/secretKey.ts');
-    const named = 'file' in given ? await readSecretKey(given.file, given.mayMake) : namedKey(keyFromSecret(given.clusterSecret));
-    if (named.isNew) logger.info({}, 'made a new secret key; keep a copy of it: without it no secret in the log can be opened');
-    return createSealer([named], named.keyId);
+  openSealer: async ({ clusterSecret, current, previousFile }, table, logger) => {
+    const { createSealer, keyFromSecret, namedKey } = await import('./secrets/aes.ts');
+    const { readMasterKey, readSecretKey } = await import('./cli/secretKey.ts');
+    const derived = clusterSecret === undefined ? undefined : keyFromSecret(clusterSecret);
+    const read = current === undefined ? undefined : await readMasterKey(current);
+    if (read?.isNew) logger.info({}, 'made a new secret key; keep a copy of it: without it no secret in the log can be opened');
+    const previous = previousFile === undefined ? undefined : (await readSecretKey(previousFile, false)).key;
+    const [master, ...others] = [read?.key ?? derived, previous, derived].filter((key) => key !== undefined).map(namedKey);
+    if (master === undefined) throw new Error('there is neither a master key nor a cluster secret');
+    const keys = new Map([master, ...others].map((key) => [key.keyId, key]));
+    return createSealer([...keys.values()], master.keyId, table);
   },
   createLogger: async (level) => {
     const { pino } = await import('pino');

@@ -1,19 +1,22 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { refusal } from './exit.ts';
 
+/** Where the master key comes from. `mayMake`: a file that is missing is made. */
+export type MasterKeySource = { readonly file: string; readonly mayMake: boolean } | { readonly hex: string };
+
+/** 32 bytes; `isNew` when they were made just now. */
 export interface SecretKey {
-  /** Follows from the key: what another key sealed is not mistaken for its own. */
-  readonly keyId: string;
   readonly key: Buffer;
   readonly isNew: boolean;
 }
 
-export const namedKey = (key: Buffer, isNew = false): SecretKey => ({
-  keyId: createHash('sha256').update('chancery/key-id/v1').update(key).digest('hex').slice(0, 16),
-  key,
-  isNew,
-});
+/** 64 hex digits. */
+export const secretKeyForm = /^[0-9a-fA-F]{64}$/;
+
+/** @throws CommandFailure saying what is wrong with the file and what to do */
+export const readMasterKey = async (source: MasterKeySource): Promise<SecretKey> =>
+  'hex' in source ? { key: Buffer.from(source.hex, 'hex'), isNew: false } : await readSecretKey(source.file, source.mayMake);
 
 /**
  * The key in a file, 64 hex digits.
@@ -29,7 +32,7 @@ export async function readSecretKey(file: string, mayMake: boolean): Promise<Sec
     if (code === 'ENOENT' && mayMake) return await makeSecretKey(file);
     throw refusal(`the secret key in ${file} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : message}`, makeOne(file));
   }
-  if (/^[0-9a-fA-F]{64}\s*$/.test(text)) return namedKey(Buffer.from(text.trim(), 'hex'));
+  if (secretKeyForm.test(text.trimEnd())) return { key: Buffer.from(text.trimEnd(), 'hex'), isNew: false };
   throw refusal(`${file} does not hold a secret key, which is 64 hex digits`, makeOne(file));
 }
 
@@ -45,5 +48,5 @@ async function makeSecretKey(file: string): Promise<SecretKey> {
   } finally {
     await handle.close();
   }
-  return namedKey(key, true);
+  return { key, isNew: true };
 }

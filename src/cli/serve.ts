@@ -1,21 +1,24 @@
 import { type Configs, configOf, effectiveConfig } from '../../projections/configs.ts';
+import { initialState } from '../../projections/state.ts';
 import { sealStaticConfigs } from '../engine/configCommand.ts';
 import { watchConfig } from '../engine/configWatch.ts';
+import { dataKeyTable, watchDataKeys } from '../engine/dataKeys.ts';
 import { type Peers, PeerUnreachable } from '../engine/forwarding.ts';
 import { Heartbeats } from '../engine/heartbeats.ts';
 import { createHistory } from '../engine/history/historyClient.ts';
 import type { History } from '../engine/history/port.ts';
-import { Node, type NodeParts } from '../engine/node.ts';
+import { Node, type StaticConfigs } from '../engine/node.ts';
 import { createMetaService, type MetaServiceServer } from '../interfaces/metaservice/server.ts';
 import { createHeartbeatBoard } from '../interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorServer } from '../interfaces/operator/http.ts';
 import { createPeers } from '../interfaces/operator/peers.ts';
+import { NodeTls } from '../interfaces/tls/nodeTls.ts';
 import { LogRefused, LogUnavailable } from '../log/port.ts';
 import { systemClock } from '../ports/clock.ts';
 import { NodeIdTaken } from '../ports/membership.ts';
-import type { Sealer } from '../secrets/port.ts';
+import type { KeyRing, Sealer } from '../secrets/port.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
-import type { Implementations, LeveledLogger, OpenedLog } from './implementations.ts';
+import type { Implementations, LeveledLogger, MasterKeys, OpenedLog } from './implementations.ts';
 import { grouped, renderSpan } from './moments.ts';
 import { release } from './release.ts';
 import { defaultMetaServiceToken, defaultOperatorUrl } from './settingNames.ts';
@@ -46,7 +49,11 @@ export async function serve(
   if (settings.fluss !== undefined)
     logger.warn({ address: textOf(settings.fluss) }, 'this release does not serve Fluss RPC yet: --fluss is ignored');
   warnOfDefaultToken(settings, logger);
-  const running = await start(settings, parts, logger, stop);
+  const tls = await openTls(settings, logger);
+  const running = await start(settings, parts, logger, stop, tls).catch((error: unknown) => {
+    tls.close();
+    throw error;
+  });
   if (running !== undefined) {
     await untilServing(running, settings, logger, stop);
     if (!stop.aborted) terminal.out.write(banner(running.node, settings, terminal));
@@ -67,14 +74,23 @@ interface Running {
 }
 
 /** @returns undefined when it was told to stop meanwhile. @throws CommandFailure, with everything that was opened closed again */
-async function start(settings: Settings, parts: Implementations, logger: LeveledLogger, stop: AbortSignal): Promise<Running | undefined> {
+async function start(
+  settings: Settings,
+  parts: Implementations,
+  logger: LeveledLogger,
+  stop: AbortSignal,
+  tls: NodeTls,
+): Promise<Running | undefined> {
   const opened = await openLog(settings, parts, logger, stop);
   if (opened === undefined) return undefined;
   const { log, notices } = opened;
   for (const notice of notices) logger.warn({}, notice);
   try {
-    const sealer = await parts.openSealer(settings.secretKey ?? { clusterSecret: settings.clusterSecret ?? '' }, logger);
-    const running = assemble(settings, opened, sealer, logger);
+    const tables: { node?: Node } = {};
+    const table = dataKeyTable(() => tables.node?.state ?? initialState());
+    const sealer = await parts.openSealer(masterKeysOf(settings), table, logger);
+    const running = assemble(settings, opened, sealer, logger, tls);
+    tables.node = running.node;
     try {
       await listen(running.server, 'operator', settings.operator);
       if (running.metaService !== undefined && settings.metaService !== undefined)
@@ -92,15 +108,36 @@ async function start(settings: Settings, parts: Implementations, logger: Leveled
   }
 }
 
+function masterKeysOf({ clusterSecret, previousSecretKeyFile, secretKey }: Settings): MasterKeys {
+  return {
+    ...(secretKey === undefined ? {} : { current: secretKey }),
+    ...(previousSecretKeyFile === undefined ? {} : { previousFile: previousSecretKeyFile }),
+    ...(clusterSecret === undefined ? {} : { clusterSecret }),
+  };
+}
+
 /** The node with everything around it; nothing of it has begun yet. */
-function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Sealer, logger: LeveledLogger): Running {
+function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: KeyRing, logger: LeveledLogger, tls: NodeTls): Running {
   const { advertise, clusterSecret, logLevel, nodeId } = settings;
-  const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger });
-  const staticConfigs = staticConfigsOf(settings, sealer);
-  const node = new Node({ nodeId, operatorUrl: advertise, release, log, membership, peers, clock: systemClock, logger, staticConfigs });
+  const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger, tls });
+  staticConfigsOf(settings, sealer); // A file that is no good is told of before anything begins.
+  const staticConfigs = () => staticConfigsOf(settings, sealer);
+  const node = new Node({
+    nodeId,
+    operatorUrl: advertise,
+    release,
+    log,
+    membership,
+    peers,
+    clock: systemClock,
+    logger,
+    staticConfigs,
+    keys: sealer,
+  });
   const setLevel = (level: LogLevel): void => {
     logger.level = level;
   };
+  watchDataKeys(node.replica, sealer, logger);
   watchConfig(node.replica, (configs) => levelIn(configs) ?? logLevel, setLevel);
   const history = createHistory({
     readTexts: (after, limit) => log.read(after, limit),
@@ -110,10 +147,13 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Se
   });
   const secret = clusterSecret === undefined ? {} : { clusterSecret };
   const heartbeats = new Heartbeats(systemClock);
-  const board = createHeartbeatBoard(node, heartbeats, logger);
-  const shared = { node, log, sealer, clock: systemClock, logger };
+  const board = createHeartbeatBoard(node, heartbeats, logger, tls);
+  const shared = { node, log, sealer, clock: systemClock, logger, tls };
   const server = createOperatorServer({ ...shared, history, release, heartbeats, board, ...secret });
-  const closePeers = (): void => peers.close();
+  const closePeers = (): void => {
+    peers.close();
+    tls.close();
+  };
   if (settings.metaService === undefined) return { node, log, history, server, closePeers };
   const { address, adminPassword, token } = settings.metaService;
   const metaService = createMetaService({ ...shared, heartbeats: board, token, adminPassword, port: address.port });
@@ -176,11 +216,19 @@ const alone: Peers & { close(): void } = {
   close: () => {},
 };
 
-function staticConfigsOf({ clusterConfigs }: Settings, sealer: Sealer): NodeParts['staticConfigs'] {
+function staticConfigsOf({ clusterConfigs }: Settings, sealer: Sealer): StaticConfigs {
   const sealed = sealStaticConfigs(Object.fromEntries([...clusterConfigs].map(([key, { value }]) => [key, value])), sealer);
   if (sealed.kind === 'configs') return sealed.configs;
   const { detail, field, remedy } = sealed.rejection;
   throw new CommandFailure(exitStatus.usage, `cannot start: ${clusterConfigs.get(field)?.where ?? 'cluster-configs'}: ${detail}`, remedy);
+}
+
+/** @throws CommandFailure naming each file that is no good */
+async function openTls({ advertise, tls }: Settings, logger: LeveledLogger): Promise<NodeTls> {
+  const opened = await NodeTls.open({ settings: tls, advertise, clock: systemClock, logger });
+  if (opened.kind === 'tls') return opened.tls;
+  const [first, ...more] = opened.problems.flatMap(({ remedy, what }) => [`cannot start: ${what}`, remedy]);
+  throw new CommandFailure(exitStatus.usage, first ?? '', ...more);
 }
 
 const isLoopback = ({ host }: Address): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
@@ -260,7 +308,8 @@ export function banner(
   settings: Settings,
   { env, out }: Pick<Terminal, 'env' | 'out'>,
 ): string {
-  const { advertise, log, metaService, nodeId, operator } = settings;
+  const { advertise, log, metaService, nodeId, operator, tls } = settings;
+  const scheme = tls.own === undefined ? 'http' : 'https';
   const { fault, leaderId } = node.status();
   const role =
     node.role === 'leader'
@@ -269,12 +318,13 @@ export function banner(
         ? `stopped serving: ${fault}`
         : `following ${leaderId}`;
   const kind = log.kind === 'file' ? `log ${log.text} (embedded)` : `log ${log.text}`;
-  const reached = advertise === `http://${textOf(operator)}` ? advertise : `${advertise} (listening on ${textOf(operator)})`;
-  const next = `bin/chancery sql${advertise === defaultOperatorUrl ? '' : ` --operator ${advertise}`} "SHOW PROCEDURES"`;
+  const reached = advertise === `${scheme}://${textOf(operator)}` ? advertise : `${advertise} (listening on ${textOf(operator)})`;
+  const trusting = tls.own === undefined || tls.ca === undefined ? '' : ` --ca ${tls.ca}`;
+  const next = `bin/chancery sql${advertise === defaultOperatorUrl ? '' : ` --operator ${advertise}${trusting}`} "SHOW PROCEDURES"`;
   return [
     `${styled(out, env, 'bold', `Chancery ${release}`)} · node ${nodeId} · ${role} · ${kind}`,
     `operator API + SQL   ${reached}`,
-    ...(metaService === undefined ? [] : [metaServiceLine(metaService)]),
+    ...(metaService === undefined ? [] : [metaServiceLine(metaService, scheme)]),
     `next: ${next}`,
   ]
     .map((line) => `  ${line}\n`)
@@ -282,9 +332,9 @@ export function banner(
 }
 
 /** A token of one's own is never shown. */
-function metaServiceLine({ address, token }: MetaServiceSettings): string {
+function metaServiceLine({ address, token }: MetaServiceSettings, scheme: string): string {
   const shown = token === defaultMetaServiceToken ? `${token} (default: change it before others can reach it)` : 'as set';
-  return `Meta Service         http://${textOf(address)}   token ${shown}`;
+  return `Meta Service         ${scheme}://${textOf(address)}   token ${shown}`;
 }
 
 /** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */

@@ -31,13 +31,24 @@ export const settingNames = [
   },
   { name: 'log-level', form: 'LEVEL', about: 'trace, debug, info, warn or error, until chancery.log.level is set', fallback: 'info' },
   { name: 'session-timeout', form: 'TIME', about: 'how long ZooKeeper waits for a silent node, such as 10s', fallback: '6s' },
-  { name: 'secret-key-file', form: 'FILE', about: 'the key that seals secrets (default: made in DIR, or derived from the cluster secret)' },
+  {
+    name: 'secret-key-file',
+    form: 'FILE',
+    about: 'the master key of all secrets (default: made in DIR, or derived from the cluster secret)',
+  },
+  { name: 'secret-key', form: 'HEX', about: 'the same, 64 hex digits; better as CHANCERY_SECRET_KEY: other users see flags' },
+  { name: 'previous-secret-key-file', form: 'FILE', about: 'the master key before this one, while it is being changed: it only opens' },
+  { name: 'tls-cert', form: 'FILE', about: "this node's certificate, PEM; with it and its key every listener speaks TLS" },
+  { name: 'tls-key', form: 'FILE', about: 'its key, PEM, without a passphrase' },
+  { name: 'tls-client-ca', form: 'FILE', about: 'the CA of the certificates that callers may show, PEM' },
+  { name: 'tls-client-certs', form: 'MODE', about: 'none, optional or required (default: required with --tls-client-ca, else none)' },
+  { name: 'tls-ca', form: 'FILE', about: 'the CA of the other nodes, PEM (default: whom the system trusts)' },
 ] as const satisfies readonly SettingName[];
 
 export type SettingKey = (typeof settingNames)[number]['name'];
 export const variableOf = (name: string): string => `CHANCERY_${name.toUpperCase().replaceAll('-', '_')}`;
 
 /** Variables that the program reads besides the settings. */
-export const otherVariables = ['CHANCERY_CONFIG', 'CHANCERY_OPERATOR_URL'] as const;
+export const otherVariables = ['CHANCERY_CONFIG', 'CHANCERY_OPERATOR_URL', 'CHANCERY_CA', 'CHANCERY_CERT', 'CHANCERY_KEY'] as const;
 export const defaultConfigFile = 'chancery.yaml';
 export const defaultOperatorUrl = 'http://127.0.0.1:8480';

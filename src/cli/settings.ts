@@ -3,8 +3,11 @@ import { join, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { nodeId } from '../../events/kit.ts';
+import type { TlsSettings } from '../interfaces/tls/material.ts';
 import { nearest } from './nearest.ts';
+import { type MasterKeySource, secretKeyForm } from './secretKey.ts';
 import { defaultConfigFile, otherVariables, type SettingKey, settingNames, variableOf } from './settingNames.ts';
+import { type CheckedTls, tlsChecks, tlsOf } from './tlsSettings.ts';
 
 export interface Address {
   readonly host: string;
@@ -22,16 +25,19 @@ export interface Settings {
   readonly nodeId: string;
   readonly log: LogUrl;
   readonly operator: Address;
-  /** http://host:port, without a slash behind it. */
+  /** http://host:port, https:// where this node speaks TLS, without a slash behind it. */
   readonly advertise: string;
   /** Absent when it is off. */
   readonly metaService?: MetaServiceSettings;
   readonly fluss?: Address;
   readonly clusterSecret?: string;
+  readonly tls: TlsSettings;
   readonly logLevel: LogLevel;
   readonly sessionTimeoutMs: number;
-  /** The file with the key that seals secrets; absent: it is derived from the cluster secret. `mayMake`: a new one when it is missing. */
-  readonly secretKey?: { readonly file: string; readonly mayMake: boolean };
+  /** The master key of all secrets; absent: it is derived from the cluster secret. */
+  readonly secretKey?: MasterKeySource;
+  /** The master key before this one, which only opens. */
+  readonly previousSecretKeyFile?: string;
   /** The section `cluster-configs`, not yet checked against the catalogue of configs. */
   readonly clusterConfigs: ReadonlyMap<string, FileConfig>;
 }
@@ -167,10 +173,20 @@ const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; i
   },
   'log-level': { schema: z.enum(logLevels, 'is not a level'), remedy: `Use one of ${logLevels.join(', ')}.` },
   'session-timeout': { schema: sessionTimeout, remedy: 'Give a number and a unit (ms, s, min), such as 10s.' },
+  ...tlsChecks,
   'secret-key-file': { schema: z.string().min(1, 'is empty'), remedy: 'Give the path of a file that holds the key.' },
+  'secret-key': {
+    schema: z.string().regex(secretKeyForm, 'is not 64 hex digits'),
+    remedy: 'Make one with: openssl rand -hex 32. It must be the same on every node.',
+    isSecret: true,
+  },
+  'previous-secret-key-file': {
+    schema: z.string().min(1, 'is empty'),
+    remedy: 'Give the path of the file that holds the key before this one.',
+  },
 };
 
-interface Checked {
+interface Checked extends CheckedTls {
   readonly 'node-id': string;
   readonly log: LogUrl;
   readonly operator: Address;
@@ -183,6 +199,8 @@ interface Checked {
   readonly 'log-level': LogLevel;
   readonly 'session-timeout': number;
   readonly 'secret-key-file'?: string;
+  readonly 'secret-key'?: string;
+  readonly 'previous-secret-key-file'?: string;
 }
 
 function check(name: SettingKey, { text, where }: Given): { readonly value?: unknown; readonly problem?: Problem } {
@@ -197,7 +215,9 @@ function check(name: SettingKey, { text, where }: Given): { readonly value?: unk
 function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConfig>, directory: string): Loaded {
   const { advertise, fluss, log: given, operator } = checked;
   const log: LogUrl = given.kind === 'file' ? { ...given, directory: resolve(directory, given.directory) } : given;
-  const problems: Problem[] = [];
+  const { problems: tlsProblems, tls } = tlsOf(checked, directory);
+  const problems: Problem[] = [...tlsProblems];
+  const scheme = tls.own === undefined ? 'http' : 'https';
   const clusterSecret = checked['cluster-secret'];
   if (log.kind === 'zookeeper' && clusterSecret === undefined)
     problems.push({
@@ -208,31 +228,47 @@ function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConf
   if (log.kind === 'zookeeper' && listensEverywhere && advertise === undefined)
     problems.push({
       what: `--operator ${textOf(operator)} listens on every address: which of them reaches this node is not known`,
-      remedy: `Set --advertise to the one that the other nodes can use, such as http://host1.example:${operator.port}.`,
+      remedy: `Set --advertise to the one that the other nodes can use, such as ${scheme}://host1.example:${operator.port}.`,
+    });
+  if (scheme === 'https' && advertise?.startsWith('http:') === true)
+    problems.push({
+      what: `--advertise ${advertise} is not what this node speaks: it has a tls-cert`,
+      remedy: `Set --advertise to ${advertise.replace('http:', 'https:')}.`,
+    });
+  if (checked['secret-key'] !== undefined && checked['secret-key-file'] !== undefined)
+    problems.push({
+      what: 'secret-key and secret-key-file are both given',
+      remedy: 'Give the master key one way: as a text or as a file.',
     });
   if (problems.length > 0) return { kind: 'wrong', problems };
-  const keyFile = checked['secret-key-file'];
-  const secretKey =
-    keyFile !== undefined
-      ? { file: resolve(directory, keyFile), mayMake: false }
-      : log.kind === 'file'
-        ? { file: join(log.directory, 'secret.key'), mayMake: true }
-        : undefined;
+  const secretKey = masterKeyOf(checked, log, directory);
+  const previousFile = checked['previous-secret-key-file'];
   const metaService = metaServiceOf(checked);
   const settings: Settings = {
     nodeId: checked['node-id'],
     log,
     operator,
-    advertise: advertise ?? `http://${textOf(listensEverywhere ? { host: '127.0.0.1', port: operator.port } : operator)}`,
+    advertise: advertise ?? `${scheme}://${textOf(listensEverywhere ? { host: '127.0.0.1', port: operator.port } : operator)}`,
     ...(metaService === undefined ? {} : { metaService }),
     ...(fluss === undefined ? {} : { fluss }),
     ...(clusterSecret === undefined ? {} : { clusterSecret }),
+    tls,
     logLevel: checked['log-level'],
     sessionTimeoutMs: checked['session-timeout'],
     ...(secretKey === undefined ? {} : { secretKey }),
+    ...(previousFile === undefined ? {} : { previousSecretKeyFile: resolve(directory, previousFile) }),
     clusterConfigs,
   };
   return { kind: 'settings', settings };
+}
+
+/** @returns undefined where it is derived from the cluster secret */
+function masterKeyOf(checked: Checked, log: LogUrl, directory: string): MasterKeySource | undefined {
+  const file = checked['secret-key-file'];
+  const hex = checked['secret-key'];
+  if (hex !== undefined) return { hex };
+  if (file !== undefined) return { file: resolve(directory, file), mayMake: false };
+  return log.kind === 'file' ? { file: join(log.directory, 'secret.key'), mayMake: true } : undefined;
 }
 
 const metaServiceOf = (checked: Checked): MetaServiceSettings | undefined =>

@@ -10,9 +10,11 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Member, Membership } from '../ports/membership.ts';
 import { type Rejection, rejection } from '../rejection.ts';
+import type { KeyRing } from '../secrets/port.ts';
 import { Denials } from './authorization.ts';
 import { type Checkpoint, Checkpoints, divergence } from './checkpoints.ts';
 import { watchConfig } from './configWatch.ts';
+import { firstDataKey } from './dataKeys.ts';
 import { census, startScheduler } from './duties.ts';
 import { type ForwardedRequest, Forwarder, type Peers } from './forwarding.ts';
 import { Leader } from './leader.ts';
@@ -20,6 +22,8 @@ import { RateLimit } from './rateLimit.ts';
 import { Replica } from './replica.ts';
 import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
 import { inTurns } from './turns.ts';
+
+export type StaticConfigs = Readonly<Record<string, ConfigValue>>;
 
 export interface NodeParts {
   readonly nodeId: string;
@@ -31,8 +35,10 @@ export interface NodeParts {
   readonly peers: Peers;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The cluster configs of this node's file; they count while it leads. */
-  readonly staticConfigs: Readonly<Record<string, ConfigValue>>;
+  /** The cluster configs of this node's file; they count while it leads. A function seals their secrets anew for each leadership. */
+  readonly staticConfigs: StaticConfigs | (() => StaticConfigs);
+  /** Makes the first data key when this node leads and there is none. Without it the master key seals for ever. */
+  readonly keys?: KeyRing;
   /** How many denials are kept for whoever asks; default none. */
   readonly auditDenials?: number;
 }
@@ -333,7 +339,7 @@ export class Node {
 
   /** One leadership, if it may have one: a new epoch, so that nothing older can be appended any more; all there is; the first act. */
   async #lead(): Promise<void> {
-    const { log, clock, membership, logger, nodeId, staticConfigs } = this.#parts;
+    const { log, clock, membership, logger, nodeId } = this.#parts;
     if (membership.standing().kind !== 'leader' || this.#fault !== undefined || this.#stop.signal.aborted) return;
     const epoch = await log.raiseEpoch();
     await this.#catchUp((await log.head()).index);
@@ -346,6 +352,8 @@ export class Node {
     const unsubscribe = membership.onChange(() => {
       if (membership.standing().kind !== 'leader') leader.depose('another node leads, or the session was lost');
     });
+    const { staticConfigs: given } = this.#parts;
+    const staticConfigs = typeof given === 'function' ? given() : given;
     const first = await leader.submit(this.#ownRequest({ name: 'takeLeadership', nodeId, epoch, staticConfigs }, nanoid()));
     const mayLead = membership.standing().kind === 'leader' && this.#fault === undefined && !this.#stop.signal.aborted;
     if (first.kind === 'done' && mayLead) {
@@ -387,14 +395,19 @@ export class Node {
 
   /** What only a leader does: deadlines, the list of nodes, and a look whether somebody else has written. */
   #startDuties(leader: Leader): () => void {
-    const { clock, membership, log, logger } = this.#parts;
+    const { clock, keys, membership, log, logger } = this.#parts;
     const submit = (command: Command, key: string) => this.#submitOwn(command, key);
     const scheduler = startScheduler({ clock, state: () => this.state, submit });
     const count = () => {
       const forgetAfterMs = durationMsOf(this.state.configs, 'chancery.coordinator.forget-after');
       for (const { command, key } of census(this.state, membership.members(), forgetAfterMs)) void submit(command, key);
     };
+    const makeDataKey = () => {
+      const first = keys === undefined ? undefined : firstDataKey(this.state, keys);
+      if (first !== undefined) void submit(first.command, first.key);
+    };
     const patrol = async () => {
+      makeDataKey();
       try {
         const head = await log.head();
         if (head.index > this.state.index) await leader.idle(); // Its own entries may be under way.
@@ -406,6 +419,7 @@ export class Node {
     };
     let cancelPatrol = clock.after(patrolEveryMs, () => void patrol());
     count();
+    makeDataKey();
     const stops = [
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {

@@ -2,8 +2,10 @@ import { catalogue } from '../../../events/index.ts';
 import { describeConfigs } from '../../../projections/configs.ts';
 import { coordinatorRows, isMember } from '../../../projections/coordinators.ts';
 import type { State } from '../../../projections/state.ts';
+import { aclTable } from './aclTable.ts';
+import { dataKeyTable } from './dataKeyTable.ts';
 import { pageLimits } from './eventPages.ts';
-import { metaServiceTables } from './metaServiceTables.ts';
+import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type SelectOptions } from './port.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
 import { type Sees, viewOfTable } from './tableAccess.ts';
@@ -80,13 +82,16 @@ const procedures: SysTable = {
   ],
 };
 
+/** Those that the state holds entirely. */
+const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable];
+
 /** The tables that SELECT and DESCRIBE know. */
 export const sysTables: readonly SysTable[] = [
   clusterConfigs,
   coordinators,
   events,
   procedures,
-  ...metaServiceTables.map(({ table }) => table),
+  ...stateTables.map(({ table }) => table),
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** The tables as one reader sees them: each is judged when it is read, on the newest state. */
@@ -113,7 +118,7 @@ const rowsPerBatch = 1000;
 
 /** The rows of a table that the state holds, not all in memory at once. */
 function* batches(name: string, state: State, sees: Sees): Generator<readonly Row[]> {
-  const table = metaServiceTables.find((each) => each.table.name === name);
+  const table = stateTables.find((each) => each.table.name === name);
   if (table === undefined) throw new Error(`there is no table sys.${name}`);
   let batch: Row[] = [];
   for (const row of table.rows(state, sees)) {

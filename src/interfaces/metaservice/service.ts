@@ -8,7 +8,7 @@ import type { Node } from '../../engine/node.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
-import type { Sealer } from '../../secrets/port.ts';
+import { type Sealer, SecretUnavailable } from '../../secrets/port.ts';
 import { ClusterInfo } from './clusterInfo.ts';
 import { failed, type Status } from './codes.ts';
 import { type ContextParts, RequestContext, readOptionsOf, statusOf } from './context.ts';
@@ -114,10 +114,15 @@ export class MetaService {
       const type = this.#methods.get(target.name)?.request.name ?? '';
       return rpcRefusal('badBody', `[E1003]Fail to parse http json body as doris.cloud.${type}: ${error.status.msg}`);
     }
+    const status =
+      error instanceof SecretUnavailable ? statusOf(rejection('SECRETS_UNAVAILABLE', '', error.message)) : this.#unforeseen(target, error);
+    return target.kind === 'method' ? { http: 200, text: JSON.stringify({ status }) } : payloadOf(envelope(status));
+  }
+
+  #unforeseen(target: Target, error: unknown): Status {
     const asked = 'path' in target ? target.path.slice(0, 200) : target.kind;
     this.#parts.logger.error({ err: error, target: asked }, 'a request failed in a way that nobody foresaw');
-    const status = failed('UNDEFINED_ERR', 'something went wrong inside this node; its log says more');
-    return target.kind === 'method' ? { http: 200, text: JSON.stringify({ status }) } : payloadOf(envelope(status));
+    return failed('UNDEFINED_ERR', 'something went wrong inside this node; its log says more');
   }
 
   async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, incoming: Incoming): Promise<Outgoing> {

@@ -10,11 +10,12 @@ import type { EventLog } from '../../log/port.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
-import type { Sealer } from '../../secrets/port.ts';
+import type { KeyRing } from '../../secrets/port.ts';
 import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads } from './authorization.ts';
 import { configRoutes } from './configs.ts';
+import { dataKeyRoutes } from './dataKeys.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
@@ -45,7 +46,7 @@ export interface OperatorParts {
   readonly node: Node;
   readonly log: Pick<EventLog, 'read' | 'head' | 'silentForMs'>;
   readonly history: History;
-  readonly sealer: Sealer;
+  readonly sealer: KeyRing;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly release: string;
@@ -126,6 +127,7 @@ function registerRoutes(
 ): void {
   const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
+  void http.register(dataKeyRoutes, { node, keys: sealer });
   void http.register(aclRoutes, { node });
   void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });

@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { HistoryRefused } from '../../engine/history/port.ts';
 import { LogUnavailable } from '../../log/port.ts';
-import { type Rejection, type RejectionCode, type RejectionKind, rejections } from '../../rejection.ts';
+import { type Rejection, type RejectionCode, type RejectionKind, rejection, rejections } from '../../rejection.ts';
+import { SecretUnavailable } from '../../secrets/port.ts';
 
 /** Refusals that only this interface knows, beside those of `src/rejection.ts`. */
 export const operatorProblems = {
@@ -16,6 +17,7 @@ export const operatorProblems = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, remedy: 'Send the body with Content-Type: application/json.' },
   REQUEST_TIMED_OUT: { status: 408, remedy: 'Send the request without pauses.' },
   HEADERS_TOO_LARGE: { status: 431, remedy: 'Send a shorter address and fewer headers: 16 KB together.' },
+  TLS_REQUIRED: { status: 400, remedy: 'Use https:// instead of http://.' },
   UNAUTHENTICATED: { status: 401, remedy: 'Give a user and a password (Authorization: Basic) or a token (Authorization: Bearer).' },
   TOO_MANY_STREAMS: { status: 503, remedy: 'Follow the events on another node, or close a stream that is not needed.' },
   LOG_UNAVAILABLE: { status: 503, remedy: 'Try again in a few seconds; GET /v1/status shows what this node still knows.' },
@@ -104,6 +106,7 @@ export function problemOfError(error: unknown): Problem | undefined {
   if (error instanceof Refused) return error.problem;
   if (error instanceof HistoryRefused) return problemOfHistory(error);
   if (error instanceof LogUnavailable) return problem('LOG_UNAVAILABLE', error.message);
+  if (error instanceof SecretUnavailable) return problemOfRejection(rejection('SECRETS_UNAVAILABLE', '', error.message));
   return undefined;
 }
 
