@@ -164,6 +164,7 @@ describe('a session', () => {
     expect(await rowsOf('SHOW CATALOGS')).toEqual([['fluss_catalog']]);
     expect(await rowsOf('SHOW DATABASES')).toEqual([['sys']]);
     expect((await rowsOf('USE sys; SHOW TABLES'))?.map(([name]) => name)).toEqual([
+      'acls',
       'cluster_configs',
       'clusters',
       'compute_nodes',
