@@ -56,7 +56,8 @@ export function denialOf(state: State, asker: Asker, needs: readonly Need[]): Re
   return undefined;
 }
 
-function isSuperUser(state: State, { interface: through, principal }: Asker): boolean {
+/** Whether somebody may do everything, whatever the list says. */
+export function isSuperUser(state: State, { interface: through, principal }: Asker): boolean {
   if (through === 'metaservice' && principal === metaServicePrincipal) return true;
   const own = principalOf(principal);
   return superUsers(configOf(state.configs, 'super.users')).some((each) => isSamePrincipal(state, each, own));
