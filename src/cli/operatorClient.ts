@@ -34,7 +34,7 @@ export class Refused extends Error {
 }
 
 export interface Call {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
@@ -85,7 +85,7 @@ export class OperatorClient {
     try {
       return await response.json();
     } catch (error) {
-      throw new NotReachable(`${response.url} broke off its answer: ${reasonOf(error)}`, call.method === 'POST');
+      throw new NotReachable(`${response.url} broke off its answer: ${reasonOf(error)}`, (call.method ?? 'GET') !== 'GET');
     }
   }
 

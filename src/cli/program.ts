@@ -26,6 +26,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addReplay(program, parts, terminal);
   addVerify(program, parts, terminal);
   addTransfer(program, parts, terminal);
+  addKeys(program, terminal);
   addCluster(program, terminal);
   return program;
 }
@@ -227,6 +228,45 @@ function addTransfer(program: Command, parts: Implementations, terminal: Termina
     .action(async (file: string, options: object) => {
       const { importLog } = await import('./transfer.ts');
       await importLog(file, options as Parameters<typeof importLog>[1], parts, terminal);
+    });
+}
+
+function addKeys(program: Command, terminal: Terminal): void {
+  const keys = program.command('keys').description('The keys that seal secrets in the log: made, put under another master key, shredded.');
+  const write = (command: Command): Command =>
+    command
+      .option('--reason <TEXT>', 'why; kept with the act in the history')
+      .addOption(operatorOption(terminal.env))
+      .addOption(jsonOption());
+  keys
+    .command('list')
+    .description('Every data key, what it seals and who made it.')
+    .addOption(operatorOption(terminal.env))
+    .addOption(jsonOption())
+    .addHelpText('after', examples('chancery keys list'))
+    .action(async (options: object) => {
+      const { listKeys } = await import('./keys.ts');
+      await listKeys(options as Parameters<typeof listKeys>[0], terminal);
+    });
+  write(keys.command('rotate').description('Make a new data key; it seals from then on, the others still open.'))
+    .addHelpText('after', examples('chancery keys rotate --reason "once a year"'))
+    .action(async (options: object) => {
+      const { rotateKeys } = await import('./keys.ts');
+      await rotateKeys(options as Parameters<typeof rotateKeys>[0], terminal);
+    });
+  write(keys.command('rewrap').description('Put all data keys under the master key of the node that is asked.'))
+    .addHelpText('after', examples('chancery keys rewrap --reason "the new master key is on every node"'))
+    .action(async (options: object) => {
+      const { rewrapKeys } = await import('./keys.ts');
+      await rewrapKeys(options as Parameters<typeof rewrapKeys>[0], terminal);
+    });
+  write(keys.command('shred').description('Give up a data key: what it sealed is never opened again.'))
+    .argument('<id>', 'the data key, as "keys list" shows it')
+    .option('--force', 'even when values in force are sealed with it, which are lost')
+    .addHelpText('after', examples('chancery keys shred 8c8c9429081dbb73 --reason "instance i1 is gone"'))
+    .action(async (id: string, options: object) => {
+      const { shredKey } = await import('./keys.ts');
+      await shredKey(id, options as Parameters<typeof shredKey>[1], terminal);
     });
 }
 
