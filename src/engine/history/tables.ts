@@ -10,6 +10,7 @@ import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type S
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
 import { type Sees, viewOfTable } from './tableAccess.ts';
 import type { Timeline } from './timeline.ts';
+import { tokenTable } from './tokenTable.ts';
 
 type Live = SelectOptions['live'];
 type Reader = Pick<SelectOptions, 'asker' | 'live'>;
@@ -83,7 +84,7 @@ const procedures: SysTable = {
 };
 
 /** Those that the state holds entirely. */
-const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable];
+const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, tokenTable];
 
 /** The tables that SELECT and DESCRIBE know. */
 export const sysTables: readonly SysTable[] = [
