@@ -26,8 +26,10 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addReplay(program, parts, terminal);
   addVerify(program, parts, terminal);
   addTransfer(program, parts, terminal);
+  addAccess(program, terminal);
   addKeys(program, terminal);
   addCluster(program, terminal);
+  for (const command of asking(program)) for (const option of tlsOptions(terminal.env)) command.addOption(option);
   return program;
 }
 
@@ -45,6 +47,17 @@ const operatorOption = (env: Terminal['env']): Option =>
   new Option('--operator <URL>', 'the node to ask; of several with commas between the first that answers').default(
     env['CHANCERY_OPERATOR_URL'] ?? defaultOperatorUrl,
   );
+/** All commands that ask a node: they are reached over TLS alike. */
+const asking = (command: Command): readonly Command[] =>
+  command.commands.flatMap((each) => [
+    ...(each.name() !== 'serve' && each.options.some(({ long }) => long === '--operator') ? [each] : []),
+    ...asking(each),
+  ]);
+const tlsOptions = (env: Terminal['env']): readonly Option[] => [
+  new Option('--ca <FILE>', 'for https: the CA to trust, PEM; better once as CHANCERY_CA').default(env['CHANCERY_CA']),
+  new Option('--cert <FILE>', 'for https: the certificate to show when asked, PEM (or CHANCERY_CERT)').default(env['CHANCERY_CERT']),
+  new Option('--key <FILE>', 'for https: its key, PEM (or CHANCERY_KEY)').default(env['CHANCERY_KEY']),
+];
 const jsonOption = (): Option => new Option('--json', 'answer as JSON');
 const logOption = (): Option => new Option('--log <URL>', 'a log without its server: file:DIR or zookeeper://h1:2181/root');
 const fileOption = (): Option => new Option('--file <FILE>', 'an exported log, without any server');
@@ -228,6 +241,39 @@ function addTransfer(program: Command, parts: Implementations, terminal: Termina
     .action(async (file: string, options: object) => {
       const { importLog } = await import('./transfer.ts');
       await importLog(file, options as Parameters<typeof importLog>[1], parts, terminal);
+    });
+}
+
+function addAccess(program: Command, terminal: Terminal): void {
+  const asking = (command: Command): Command => command.addOption(operatorOption(terminal.env)).addOption(jsonOption());
+  asking(program.command('whoami').description('Whom a node takes you for, and what you may do because of it.'))
+    .addHelpText('after', examples('chancery whoami'))
+    .action(async (options: object) => {
+      const { whoami } = await import('./whoami.ts');
+      await whoami(options as Parameters<typeof whoami>[0], terminal);
+    });
+  asking(program.command('can').description('Whether somebody may do something, and the entry that says so. Exit status 1: they may not.'))
+    .option('--principal <NAME>', 'who, such as User:alice (default: you)')
+    .requiredOption('--operation <OPERATION>', 'READ, WRITE, CREATE, DROP, ALTER, DESCRIBE and so on')
+    .requiredOption('--resource <RESOURCE>', 'cluster, a database, or database.table')
+    .option('--host <ADDRESS>', 'from this IP address (default: yours, or whatever counts for any)')
+    .addHelpText(
+      'after',
+      examples(
+        'chancery can --principal User:etl --operation WRITE --resource shop.orders',
+        'chancery can --operation ALTER --resource cluster',
+      ),
+    )
+    .action(async (options: object) => {
+      const { can } = await import('./can.ts');
+      await can(options as Parameters<typeof can>[0], terminal);
+    });
+  asking(program.command('denials').description('What a node did not let somebody do, the newest last. It keeps --audit-denials of them.'))
+    .option('--limit <N>', 'at most the newest N', upTo(1000), 50)
+    .addHelpText('after', examples('chancery denials --operator http://127.0.0.1:8480'))
+    .action(async (options: object) => {
+      const { denials } = await import('./denials.ts');
+      await denials(options as Parameters<typeof denials>[0], terminal);
     });
 }
 

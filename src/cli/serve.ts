@@ -118,7 +118,7 @@ function masterKeysOf({ clusterSecret, previousSecretKeyFile, secretKey }: Setti
 
 /** The node with everything around it; nothing of it has begun yet. */
 function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: KeyRing, logger: LeveledLogger, tls: NodeTls): Running {
-  const { advertise, clusterSecret, logLevel, nodeId } = settings;
+  const { advertise, auditDenials, clusterSecret, logLevel, nodeId } = settings;
   const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger, tls });
   staticConfigsOf(settings, sealer); // A file that is no good is told of before anything begins.
   const staticConfigs = () => staticConfigsOf(settings, sealer);
@@ -133,6 +133,7 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
     logger,
     staticConfigs,
     keys: sealer,
+    auditDenials,
   });
   const setLevel = (level: LogLevel): void => {
     logger.level = level;

@@ -30,6 +30,7 @@ export const settingNames = [
     about: 'shared by all nodes of a cluster; better as CHANCERY_CLUSTER_SECRET: other users see flags',
   },
   { name: 'log-level', form: 'LEVEL', about: 'trace, debug, info, warn or error, until chancery.log.level is set', fallback: 'info' },
+  { name: 'audit-denials', form: 'N', about: 'keep the newest N denials in memory, for GET /v1/denials', fallback: '0' },
   { name: 'session-timeout', form: 'TIME', about: 'how long ZooKeeper waits for a silent node, such as 10s', fallback: '6s' },
   {
     name: 'secret-key-file',

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { nodeId } from '../../events/kit.ts';
+import { denialLimits } from '../engine/authorization.ts';
 import type { TlsSettings } from '../interfaces/tls/material.ts';
 import { nearest } from './nearest.ts';
 import { type MasterKeySource, secretKeyForm } from './secretKey.ts';
@@ -34,6 +35,8 @@ export interface Settings {
   readonly tls: TlsSettings;
   readonly logLevel: LogLevel;
   readonly sessionTimeoutMs: number;
+  /** How many denials the node keeps. */
+  readonly auditDenials: number;
   /** The master key of all secrets; absent: it is derived from the cluster secret. */
   readonly secretKey?: MasterKeySource;
   /** The master key before this one, which only opens. */
@@ -136,6 +139,12 @@ const sessionTimeout = z.string().transform((text, context): number => {
   return z.NEVER;
 });
 
+const denialCount = z
+  .string()
+  .regex(/^\d{1,6}$/, 'is no such number')
+  .transform(Number)
+  .refine((count) => count <= denialLimits.kept, 'is no such number');
+
 /** How each setting is checked, and what to do when it is wrong. `isSecret`: the value is not repeated. */
 const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; isSecret?: boolean }>> = {
   'node-id': {
@@ -172,6 +181,7 @@ const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; i
     isSecret: true,
   },
   'log-level': { schema: z.enum(logLevels, 'is not a level'), remedy: `Use one of ${logLevels.join(', ')}.` },
+  'audit-denials': { schema: denialCount, remedy: `Give a whole number from 0 to ${denialLimits.kept}.` },
   'session-timeout': { schema: sessionTimeout, remedy: 'Give a number and a unit (ms, s, min), such as 10s.' },
   ...tlsChecks,
   'secret-key-file': { schema: z.string().min(1, 'is empty'), remedy: 'Give the path of a file that holds the key.' },
@@ -198,6 +208,7 @@ interface Checked extends CheckedTls {
   readonly 'cluster-secret'?: string;
   readonly 'log-level': LogLevel;
   readonly 'session-timeout': number;
+  readonly 'audit-denials': number;
   readonly 'secret-key-file'?: string;
   readonly 'secret-key'?: string;
   readonly 'previous-secret-key-file'?: string;
@@ -255,6 +266,7 @@ function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConf
     tls,
     logLevel: checked['log-level'],
     sessionTimeoutMs: checked['session-timeout'],
+    auditDenials: checked['audit-denials'],
     ...(secretKey === undefined ? {} : { secretKey }),
     ...(previousFile === undefined ? {} : { previousSecretKeyFile: resolve(directory, previousFile) }),
     clusterConfigs,
