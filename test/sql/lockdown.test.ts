@@ -107,6 +107,21 @@ describe('the check of the tree', () => {
     expect(error.message).toContain(names);
   });
 
+  // DuckDB binds what stands inside twice for each level, and cannot be stopped while it does: 20 levels take seconds, 40 a week.
+  const withNested = (open: string, close: string) => (levels: number) => `${open.repeat(levels)}SELECT 1${close.repeat(levels)}`;
+  test.each<readonly [what: string, nested: (levels: number) => string]>([
+    ['in a list of columns', withNested('SELECT (', ')')],
+    ['behind EXISTS', withNested('SELECT 1 WHERE EXISTS (', ')')],
+    ['behind IN', withNested('SELECT 1 WHERE 1 IN (', ')')],
+    ['behind LIMIT', withNested('SELECT 1 LIMIT (', ')')],
+    ['behind ORDER BY', withNested('SELECT 1 ORDER BY (', ')')],
+    ['of WITH', withNested('WITH t AS (', ') SELECT 1 FROM t, t AS u')],
+    ['and lambdas', (levels) => `SELECT (SELECT ${'list_transform([1], lambda x: '.repeat(levels - 1)}x${')'.repeat(levels)}`],
+  ])('queries %s: eight levels run, nine are refused', async (_, nested) => {
+    expect((await engine.run(nested(8), new TestSource())).rows).toHaveLength(1);
+    expect(await refused(nested(9))).toMatchObject({ code: 'FORM_REFUSED', message: /more than 8 levels/ });
+  });
+
   test('a refusal stands where the name is', async () => {
     const text = "SELECT '日本😀', (SELECT 1 FROM read_text('x'))";
     expect((await refused(text)).offset).toBe(text.indexOf('read_text'));

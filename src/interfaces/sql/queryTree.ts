@@ -91,6 +91,9 @@ const typeKeys: ReadonlySet<string> = new Set(['cast_type', 'type', 'type_info',
 
 const depthMax = 1000; // Levels of JSON, two or three per expression: some hundred expressions inside each other.
 
+/** Queries in expressions, lambdas and queries of WITH inside each other: DuckDB's time doubles with each, and it cannot be stopped. */
+const nestedMax = 8;
+
 export const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 export const textOf = (value: Json | undefined): string => (typeof value === 'string' ? value : '');
@@ -113,7 +116,7 @@ export function checkQuery(tree: JsonObject, catalogue: Catalogue, refuse: Refus
   const node = statement['node'];
   if (!isObject(node)) return refuse('NOT_A_QUERY', 'the query is empty', undefined);
   const check = new QueryCheck(catalogue, refuse);
-  check.walk(node, { ctes: new Set(), depth: 0, inType: false, inMoment: false });
+  check.walk(node, { ctes: new Set(), depth: 0, nested: 0, inType: false, inMoment: false });
   return { node, tables: check.tables, columns: check.columns };
 }
 
@@ -121,6 +124,8 @@ interface Surroundings {
   /** Names of WITH that can be seen from here, in lower case. */
   readonly ctes: ReadonlySet<string>;
   readonly depth: number;
+  /** Counted up to `nestedMax`. */
+  readonly nested: number;
   readonly inType: boolean;
   readonly inMoment: boolean;
 }
@@ -147,8 +152,18 @@ class QueryCheck {
     if (typeof value['class'] === 'string') {
       this.expression(value, value['class'], inside);
       if (value['class'] === 'CONSTANT') return;
+      if (value['class'] === 'SUBQUERY' || value['class'] === 'LAMBDA') {
+        this.children(value, this.oneDeeper(inside, locationOf(value)));
+        return;
+      }
     } else if (typeof value['type'] === 'string' && !around.inType) this.node(value, value['type'], inside);
     this.children(value, inside);
+  }
+
+  private oneDeeper(around: Surroundings, location: number | undefined): Surroundings {
+    if (around.nested >= nestedMax)
+      this.refuse('FORM_REFUSED', `queries stand inside each other on more than ${nestedMax} levels; lambdas count too`, location);
+    return { ...around, nested: around.nested + 1 };
   }
 
   private children(node: JsonObject, around: Surroundings): void {
@@ -163,12 +178,13 @@ class QueryCheck {
   /** Each name is seen by the entries after it, and by itself when it is recursive. */
   private withNames(entries: readonly Json[], around: Surroundings): ReadonlySet<string> {
     const ctes = new Set(around.ctes);
+    const inside = entries.length === 0 ? around : this.oneDeeper(around, undefined);
     for (const entry of entries) {
       if (!isObject(entry)) continue;
       const name = textOf(entry['key']).toLowerCase();
       const body = isObject(entry['value']) && isObject(entry['value']['query']) ? entry['value']['query']['node'] : undefined;
       const recursive = isObject(body) && body['type'] === 'RECURSIVE_CTE_NODE';
-      this.walk(entry['value'] ?? null, { ...around, ctes: recursive ? new Set([...ctes, name]) : new Set(ctes) });
+      this.walk(entry['value'] ?? null, { ...inside, ctes: recursive ? new Set([...ctes, name]) : new Set(ctes) });
       ctes.add(name);
     }
     return ctes;
