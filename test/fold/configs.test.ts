@@ -39,6 +39,7 @@ const configsAfter = (...events: readonly ChanceryEvent[]) => stateAfter(...even
 
 test('the keys, their types and defaults are those of Fluss, and a few of our own', () => {
   expect(knownKeys.map((key) => [key, configKeyOf(key)?.type.name, configKeyOf(key)?.default])).toEqual([
+    ['authorizer.enabled', 'Boolean', 'false'],
     ['chancery.coordinator.forget-after', 'Duration', '24 h'],
     ['chancery.log.level', 'LogLevel', 'info'],
     ['chancery.meta-service.aborted-transactions-per-label', 'Integer', '100'],
@@ -58,11 +59,13 @@ test('the keys, their types and defaults are those of Fluss, and a few of our ow
     ['remote.data.dirs', 'List<String>', ''],
     ['remote.data.dirs.strategy', 'RemoteDataDirStrategy', 'ROUND_ROBIN'],
     ['remote.data.dirs.weights', 'List<Integer>', ''],
+    ['security.acl.principal.ignore-case', 'Boolean', 'false'],
     [credentials, 'Map<String,String>', ''],
     ['server.data-disk.write-limit-ratio', 'Double', '0.85'],
     ['server.data-disk.write-recover-ratio', 'Double', '0.80'],
     ['server.historical-partition.lookup-cache.max-disk-ratio', 'Double', '0.10'],
     ['server.historical-partition.lookuper-cache.expire-after-access', 'Duration', '3 h'],
+    ['super.users', 'String', ''],
   ]);
   expect(knownKeys.filter(isChanceryKey)).toEqual(knownKeys.filter((key) => key.startsWith('chancery.')));
   expect(knownKeys.filter((key) => configKeyOf(key)?.secret)).toEqual([credentials]);

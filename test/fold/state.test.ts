@@ -15,6 +15,7 @@ import { plain, ReplayFault, stateHash } from '../../projections/kit.ts';
 import { bulkFold, draftState, finishEntry, finishState, foldEntry, foldEvent, initialState, type State } from '../../projections/state.ts';
 import { type Chapter, logOf, startedAt } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
+import { aclStory } from './aclActs.ts';
 import { metaServiceStory } from './metaServiceActs.ts';
 import { tokenStory } from './tokenActs.ts';
 import { validLog } from './validLogs.ts';
@@ -55,6 +56,7 @@ const everyEvent: readonly Chapter[] = [
     startedAt,
   ),
   ...tokenStory(startedAt + 86_400_000),
+  ...aclStory(startedAt + 2 * 86_400_000),
 ];
 /** How many entries are folded in which way, one part after the other. */
 const someSplit = [3, 4, 5, 6, 3].map((length, i): readonly [number, number] => [length, i % ways.length]);

@@ -1,11 +1,13 @@
 /** Random logs that a cluster could have written, with every event type there is. */
 import fc from 'fast-check';
+import type { Acl } from '../../events/acls.ts';
 import { type ConfigValue, clusterConfigsChanged } from '../../events/configs.ts';
 import { coordinatorForgotten, coordinatorJoined, coordinatorLost } from '../../events/coordinators.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { type Chapter, startedAt } from '../support/given.ts';
+import { AclBook, anyAcl } from './aclActs.ts';
 import { anyAct, foundation, Teller } from './metaServiceActs.ts';
 
 const text = (value: string): ConfigValue => ({ kind: 'text', text: value });
@@ -32,6 +34,7 @@ type Step =
   | { readonly what: 'join'; readonly nodeId: string; readonly port: number }
   | { readonly what: 'leave'; readonly nodeId: string; readonly forgetAfterMs: number }
   | { readonly what: 'configure'; readonly changes: readonly { key: string; previous: ConfigValue; value: ConfigValue }[] }
+  | { readonly what: 'acls'; readonly acls: readonly Acl[]; readonly isGrant: boolean }
   | { readonly what: 'act'; readonly command: Command }
   | { readonly what: 'transact'; readonly step: Parameters<Teller['transact']>[0] };
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -44,6 +47,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ what: fc.constant('join' as const), nodeId, port: fc.nat(2) }),
   fc.record({ what: fc.constant('leave' as const), nodeId, forgetAfterMs: fc.integer({ min: 1, max: 100_000_000 }) }),
   fc.record({ what: fc.constant('configure' as const), changes: fc.array(change, { minLength: 1, maxLength: 6 }) }),
+  fc.record({ what: fc.constant('acls' as const), acls: fc.array(anyAcl, { minLength: 1, maxLength: 20 }), isGrant: fc.boolean() }),
   ...[0, 1, 2, 3, 4].map(() => fc.record({ what: fc.constant('act' as const), command: anyAct })),
   fc.record({ what: fc.constant('transact' as const), step: fc.constantFrom('write', 'precommit', 'commit', 'commit2pc') }),
 );
@@ -59,6 +63,7 @@ function chaptersOf([drafts, isFounded]: readonly [readonly Draft[], boolean]): 
   let epoch = 1;
   let at = startedAt;
   const teller = new Teller();
+  const book = new AclBook();
   const eventOf = (one: Exclude<Step, { what: 'act' | 'transact' }>): ChanceryEvent | undefined => {
     switch (one.what) {
       case 'lead':
@@ -78,6 +83,8 @@ function chaptersOf([drafts, isFounded]: readonly [readonly Draft[], boolean]): 
       }
       case 'configure':
         return clusterConfigsChanged({ changes: [...one.changes] });
+      case 'acls':
+        return book.change(one.acls, one.isGrant);
     }
   };
   const eventsOf = (one: Step): readonly ChanceryEvent[] => {

@@ -5,7 +5,9 @@ import { type Act, type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import type { ReadTexts } from '../../src/engine/history/timeline.ts';
+import { aclStory, authorizing } from '../fold/aclActs.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
+import { tokenStory } from '../fold/tokenActs.ts';
 import { logOf } from '../support/given.ts';
 
 /** What somebody tried; whether and which event it becomes depends on what went before, so that every history is a valid one. */
@@ -191,4 +193,9 @@ export const sourceOf =
 export function metaServiceHistory(): readonly EncodedEntry[] {
   const began = [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })];
   return logOf([{ events: began, at: beganAt }, ...metaServiceStory(began, beganAt)]);
+}
+
+/** A log in which every event occurs that is about who may do what. */
+export function accessHistory(): readonly EncodedEntry[] {
+  return logOf([{ events: authorizing(), at: beganAt }, ...aclStory(beganAt), ...tokenStory(beganAt + 3_600_000)]);
 }

@@ -15,7 +15,7 @@ import { replay, replayPage } from '../../src/engine/history/replay.ts';
 import { isBookkeeping, viewOf } from '../../src/engine/history/stateViews.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { replay as replayOf } from '../support/replay.ts';
-import { configLog, history, longHistory, metaServiceHistory, sourceOf, textsOf } from './histories.ts';
+import { accessHistory, configLog, history, longHistory, metaServiceHistory, sourceOf, textsOf } from './histories.ts';
 
 enablePatches();
 
@@ -56,6 +56,7 @@ test('patches lead from each state to the next', async () => {
 test.each([
   ['configs', () => longHistory(300)],
   ['the Meta Service', metaServiceHistory],
+  ['access', accessHistory],
 ] as const)('without the bookkeeping, what is left is what an operator sees: %s', async (_, entries) => {
   const timeline = await timelineOf(entries());
   let state: unknown = viewOf(await timeline.stateAt({ position: 0 })).state;
@@ -67,7 +68,8 @@ test.each([
   const { state: last } = viewOf(timeline.state);
   expect(state).toEqual(last);
   const ofMetaService = ['clusters', 'computeNodes', 'instances', 'storage', 'tablets', 'transactions'];
-  expect(Object.keys(last).sort()).toEqual([...ofMetaService, 'configs', 'coordinators', 'deadlines', 'leadership'].sort());
+  const ofAccess = ['acls', 'dataKeys', 'tokens'];
+  expect(Object.keys(last).sort()).toEqual([...ofMetaService, ...ofAccess, 'configs', 'coordinators', 'deadlines', 'leadership'].sort());
 });
 
 test('a table shows its rows, not itself, and no secret', async () => {
@@ -180,7 +182,7 @@ describe('viewOf', () => {
     const timeline = await timelineOf(longHistory(50));
     const { state } = viewOf(timeline.state, { projections: ['subjects', 'deadlines'] });
     expect(state).toEqual(redacted(plain({ subjects: timeline.state.subjects, deadlines: timeline.state.deadlines })));
-    expect(() => viewOf(timeline.state, { projections: ['acls'] })).toThrow(/no projection 'acls'/);
+    expect(() => viewOf(timeline.state, { projections: ['tables'] })).toThrow(/no projection 'tables'/);
     expect(() => viewOf(timeline.state, { projections: ['hash'] })).toThrow(/no projection 'hash'/);
   });
 });

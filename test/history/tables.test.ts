@@ -249,5 +249,5 @@ describe('events', () => {
 });
 
 test('a table that there is not is a fault of the caller', async () => {
-  await expect(rowsOf(await timelineOf([]), 'acls')).rejects.toThrow('no table sys.acls');
+  await expect(rowsOf(await timelineOf([]), 'nothing')).rejects.toThrow('sys.nothing is not in tableAccess');
 });

@@ -11,7 +11,7 @@ import { draftState, finishEntry, finishState, foldEntry, foldEvent, initialStat
 import { HistoryRefused } from '../../src/engine/history/port.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { replay } from '../support/replay.ts';
-import { beganAt, history, historyOf, longHistory, metaServiceHistory, type Step, sourceOf, textsOf } from './histories.ts';
+import { accessHistory, beganAt, history, historyOf, longHistory, metaServiceHistory, type Step, sourceOf, textsOf } from './histories.ts';
 
 /** States after each position, folded one event after the other from nothing: what a timeline must agree with. */
 function statesOf(entries: readonly EncodedEntry[]): readonly State[] {
@@ -38,7 +38,9 @@ async function timelineOf(entries: readonly EncodedEntry[], most?: number): Prom
 const head = (entries: readonly EncodedEntry[]): number => entries.reduce((sum, { entry }) => sum + entry.count, 0);
 
 test('histories hold every type of event there is', () => {
-  const types = new Set([...longHistory(200), ...metaServiceHistory()].flatMap(({ entry }) => entry.events.map((event) => event.type)));
+  const types = new Set(
+    [...longHistory(200), ...metaServiceHistory(), ...accessHistory()].flatMap(({ entry }) => entry.events.map((event) => event.type)),
+  );
   expect([...types].sort()).toEqual([...catalogue.keys()].sort());
 });
 

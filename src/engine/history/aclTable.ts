@@ -13,7 +13,7 @@ export const aclTable: StateTable = {
     about: 'Who may, or may not, do what to what, from where: the access control list.',
     columns: [
       column('resource_type', 'VARCHAR', 'One of CLUSTER, DATABASE and TABLE.'),
-      column('resource', 'VARCHAR', 'cluster, a database, or database.table; * is every database, *.* every table.'),
+      column('resource', 'VARCHAR', 'What it is about: cluster, a database, or database.table; * is every database, *.* every table.'),
       column('principal', 'VARCHAR', 'User:alice; *:* is everyone.'),
       column('host', 'VARCHAR', 'The address that it is about; * is any.'),
       column('operation', 'VARCHAR', 'READ, WRITE, CREATE, DROP, ALTER, DESCRIBE, CLUSTER_ACTION, IDEMPOTENT_WRITE, or ALL of them.'),
