@@ -23,11 +23,28 @@ export const settingNames = [
     fallback: defaultMetaServiceToken,
   },
   { name: 'meta-service-admin-password', form: 'TEXT', about: 'of root and admin at cloud_cluster_status (default: none)' },
+  {
+    name: 'meta-service-principal',
+    form: 'PRINCIPAL',
+    about: 'as whom callers with the token act; anybody but the default is judged by the access control list',
+    fallback: 'User:meta-service',
+  },
+  {
+    name: 'meta-service-rpc',
+    form: 'MODE',
+    about: 'the plain RPC form of the Meta Service: open to everybody, only with the token, or off',
+    fallback: 'open',
+  },
   { name: 'fluss', form: 'HOST:PORT', about: 'listen here for Fluss RPC' },
   {
     name: 'cluster-secret',
     form: 'TEXT',
     about: 'shared by all nodes of a cluster; better as CHANCERY_CLUSTER_SECRET: other users see flags',
+  },
+  {
+    name: 'authentication',
+    form: 'MODE',
+    about: 'callers without credentials are User:root with none, nobody with optional, refused with required (default: by the users)',
   },
   { name: 'log-level', form: 'LEVEL', about: 'trace, debug, info, warn or error, until chancery.log.level is set', fallback: 'info' },
   { name: 'audit-denials', form: 'N', about: 'keep the newest N denials in memory, for GET /v1/denials', fallback: '0' },
@@ -50,6 +67,15 @@ export type SettingKey = (typeof settingNames)[number]['name'];
 export const variableOf = (name: string): string => `CHANCERY_${name.toUpperCase().replaceAll('-', '_')}`;
 
 /** Variables that the program reads besides the settings. */
-export const otherVariables = ['CHANCERY_CONFIG', 'CHANCERY_OPERATOR_URL', 'CHANCERY_CA', 'CHANCERY_CERT', 'CHANCERY_KEY'] as const;
+export const otherVariables = [
+  'CHANCERY_CONFIG',
+  'CHANCERY_OPERATOR_URL',
+  'CHANCERY_CA',
+  'CHANCERY_CERT',
+  'CHANCERY_KEY',
+  'CHANCERY_TOKEN',
+  'CHANCERY_USER',
+  'CHANCERY_PASSWORD',
+] as const;
 export const defaultConfigFile = 'chancery.yaml';
 export const defaultOperatorUrl = 'http://127.0.0.1:8480';

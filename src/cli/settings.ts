@@ -4,7 +4,15 @@ import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { nodeId } from '../../events/kit.ts';
 import { denialLimits } from '../engine/authorization.ts';
+import type { RpcAccess } from '../interfaces/metaservice/service.ts';
 import type { TlsSettings } from '../interfaces/tls/material.ts';
+import {
+  type AuthenticationSettings,
+  authenticationChecks,
+  authenticationOf,
+  type CheckedAuthentication,
+  readUsers,
+} from './authenticationSettings.ts';
 import { nearest } from './nearest.ts';
 import { type MasterKeySource, secretKeyForm } from './secretKey.ts';
 import { defaultConfigFile, otherVariables, type SettingKey, settingNames, variableOf } from './settingNames.ts';
@@ -33,6 +41,7 @@ export interface Settings {
   readonly fluss?: Address;
   readonly clusterSecret?: string;
   readonly tls: TlsSettings;
+  readonly authentication: AuthenticationSettings;
   readonly logLevel: LogLevel;
   readonly sessionTimeoutMs: number;
   /** How many denials the node keeps. */
@@ -49,6 +58,10 @@ export interface MetaServiceSettings {
   readonly token: string;
   /** Of root and admin at cloud_cluster_status; may be empty. */
   readonly adminPassword: string;
+  /** Whose acts those of callers with the token are. */
+  readonly principal: string;
+  /** Whether the plain RPC form answers without the token. */
+  readonly rpc: RpcAccess;
 }
 export interface FileConfig {
   readonly value: string | null;
@@ -93,7 +106,7 @@ export function loadSettings({ flags, env, directory }: Sources): Loaded {
     checked[setting.name] = value;
   }
   if (problems.length > 0) return { kind: 'wrong', problems };
-  return assemble(checked as Checked, file.clusterConfigs, directory);
+  return assemble(checked as Checked, file, directory);
 }
 
 interface Given {
@@ -184,6 +197,7 @@ const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; i
   'audit-denials': { schema: denialCount, remedy: `Give a whole number from 0 to ${denialLimits.kept}.` },
   'session-timeout': { schema: sessionTimeout, remedy: 'Give a number and a unit (ms, s, min), such as 10s.' },
   ...tlsChecks,
+  ...authenticationChecks,
   'secret-key-file': { schema: z.string().min(1, 'is empty'), remedy: 'Give the path of a file that holds the key.' },
   'secret-key': {
     schema: z.string().regex(secretKeyForm, 'is not 64 hex digits'),
@@ -196,7 +210,7 @@ const checks: Readonly<Record<SettingKey, { schema: z.ZodType; remedy: string; i
   },
 };
 
-interface Checked extends CheckedTls {
+interface Checked extends CheckedTls, CheckedAuthentication {
   readonly 'node-id': string;
   readonly log: LogUrl;
   readonly operator: Address;
@@ -223,7 +237,7 @@ function check(name: SettingKey, { text, where }: Given): { readonly value?: unk
 }
 
 /** What holds between settings. */
-function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConfig>, directory: string): Loaded {
+function assemble(checked: Checked, { clusterConfigs, users }: ConfigFile, directory: string): Loaded {
   const { advertise, fluss, log: given, operator } = checked;
   const log: LogUrl = given.kind === 'file' ? { ...given, directory: resolve(directory, given.directory) } : given;
   const { problems: tlsProblems, tls } = tlsOf(checked, directory);
@@ -264,6 +278,7 @@ function assemble(checked: Checked, clusterConfigs: ReadonlyMap<string, FileConf
     ...(fluss === undefined ? {} : { fluss }),
     ...(clusterSecret === undefined ? {} : { clusterSecret }),
     tls,
+    authentication: authenticationOf(checked, users),
     logLevel: checked['log-level'],
     sessionTimeoutMs: checked['session-timeout'],
     auditDenials: checked['audit-denials'],
@@ -290,6 +305,8 @@ const metaServiceOf = (checked: Checked): MetaServiceSettings | undefined =>
         address: checked['meta-service'],
         token: checked['meta-service-token'],
         adminPassword: checked['meta-service-admin-password'] ?? '',
+        principal: checked['meta-service-principal'],
+        rpc: checked['meta-service-rpc'],
       };
 
 /** HOST:PORT, an IPv6 host in brackets. */
@@ -321,15 +338,16 @@ const suggestion = (name: string, known: readonly string[]): string => {
 interface ConfigFile {
   readonly given: ReadonlyMap<string, Given>;
   readonly clusterConfigs: ReadonlyMap<string, FileConfig>;
+  readonly users: AuthenticationSettings['users'];
   readonly problems: readonly Problem[];
 }
 const maxFileBytes = 1024 * 1024;
-const sections = [...settingNames.map(({ name }) => name as string), 'cluster-configs'];
+const sections = [...settingNames.map(({ name }) => name as string), 'cluster-configs', 'users'];
 
 /** @param named the file asked for; without it `chancery.yaml` counts if there is one. */
 function readConfigFile(named: string | undefined, directory: string): ConfigFile {
   const file = named ?? defaultConfigFile;
-  const empty: ConfigFile = { given: new Map(), clusterConfigs: new Map(), problems: [] };
+  const empty: ConfigFile = { given: new Map(), clusterConfigs: new Map(), users: new Map(), problems: [] };
   const wrong = (what: string, remedy: string): ConfigFile => ({ ...empty, problems: [{ what, remedy }] });
   let text: string;
   try {
@@ -367,12 +385,17 @@ function scalarText({ value }: Pair): string | null | undefined {
 function readSettings(file: string, pairs: readonly Pair[], lineOf: (pair: Pair) => number): ConfigFile {
   const given = new Map<string, Given>();
   const clusterConfigs = new Map<string, FileConfig>();
+  let users: AuthenticationSettings['users'] = new Map();
   const problems: Problem[] = [];
   for (const pair of pairs) {
     const name = nameOf(pair);
     const place = `${file}, line ${lineOf(pair)}`;
     if (!sections.includes(name)) {
       problems.push({ what: `${place}: '${name}' is not a setting`, remedy: suggestion(name, sections) });
+    } else if (name === 'users') {
+      const section = readUsers(pair, place, (user) => `${file}, line ${lineOf(user)}`);
+      users = section.users;
+      problems.push(...section.problems);
     } else if (name === 'cluster-configs') {
       if (isScalar(pair.value) && pair.value.value === null) continue;
       if (!isMap(pair.value)) {
@@ -399,5 +422,5 @@ function readSettings(file: string, pairs: readonly Pair[], lineOf: (pair: Pair)
       else given.set(name, { text, where: `${name} in ${file}, line ${lineOf(pair)}` });
     }
   }
-  return { given, clusterConfigs, problems };
+  return { given, clusterConfigs, users, problems };
 }

@@ -13,7 +13,7 @@ import { logOf, startedAt } from '../support/given.ts';
 const story = tokenStory(startedAt);
 const entries = logOf(story).map(({ entry }) => entry);
 const after = (count: number): State => entries.slice(0, count).reduce(foldEntry, initialState());
-const rowsAfter = (count: number) => [...tokenTable.rows(after(count), { principal: 'User:dana', interface: 'sql' })];
+const rowsAfter = (count: number) => [...tokenTable.rows(after(count), () => true)];
 const minute = (count: number) => startedAt + count * 60_000;
 
 test('each act is told on one line', () => {

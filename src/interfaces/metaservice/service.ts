@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { State } from '../../../projections/state.ts';
 import { metaServicePrincipal } from '../../deciders/authorizer.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
@@ -9,6 +9,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
 import { type Sealer, SecretUnavailable } from '../../secrets/port.ts';
+import { seldom } from '../operator/clusterSignature.ts';
 import { ClusterInfo } from './clusterInfo.ts';
 import { failed, type Status } from './codes.ts';
 import { type ContextParts, RequestContext, readOptionsOf, statusOf } from './context.ts';
@@ -21,6 +22,10 @@ import { allMethods, allRoutes } from './routes.ts';
 import { parseStrict } from './strictJson.ts';
 import { queryOf, type Target, targetOf } from './target.ts';
 
+/** Whether the plain RPC form answers: to everybody, as upstream; to whoever gives the token (`?token=`); to nobody. */
+export const rpcAccesses = ['open', 'token', 'off'] as const;
+export type RpcAccess = (typeof rpcAccesses)[number];
+
 export interface MetaServiceParts {
   readonly node: Node;
   readonly sealer: Sealer;
@@ -28,6 +33,8 @@ export interface MetaServiceParts {
   readonly logger: Logger;
   readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
   readonly token: string;
+  /** Default `open`. */
+  readonly rpc?: RpcAccess;
   /** Whose acts those of callers with the token are; default `User:meta-service`, who may do everything here. */
   readonly principal?: string;
   /** Of the users `root` and `admin` at cloud_cluster_status. */
@@ -72,7 +79,9 @@ export class MetaService {
   readonly #names: ReadonlyMap<Method, string>;
   readonly #routes: ReadonlyMap<string, AdminRoute>;
   readonly #clusterInfo: ClusterInfo;
+  /** A digest: how much of a token was right does not show in the time, nor does its length. */
   readonly #token: Buffer;
+  readonly #warn: (key: string, text: string) => void;
   readonly #contextParts: ContextParts;
 
   constructor(parts: MetaServiceParts) {
@@ -83,7 +92,8 @@ export class MetaService {
     const routes: AdminRoutes = allRoutes({ ...parts, injectionPoints: this.injectionPoints, rateLimits: this.rateLimits });
     this.#routes = new Map(Object.entries(routes));
     this.#clusterInfo = new ClusterInfo(parts);
-    this.#token = Buffer.from(parts.token);
+    this.#token = digestOf(parts.token);
+    this.#warn = seldom((text) => parts.logger.warn({}, text));
     const { clock, node, sealer } = parts;
     this.#contextParts = { node, sealer, clock, injected: (point: string) => this.injectionPoints.argsOf(point) };
   }
@@ -127,9 +137,8 @@ export class MetaService {
 
   async #admin({ path, route: name }: Extract<Target, { kind: 'admin' }>, incoming: Incoming): Promise<Outgoing> {
     const query = queryOf(incoming.url);
-    const given = query.get('token') ?? '';
-    if (!isSame(Buffer.from(given), this.#token))
-      return { http: 403, text: `incorrect token, token=${given === '' ? '(not given)' : given.slice(0, 1024)}\n` };
+    const refused = this.#tokenRefusal(query, incoming.host);
+    if (refused !== undefined) return refused;
     const route = name === undefined ? undefined : this.#routes.get(name);
     if (route === undefined) return { http: 404, text: 'http path not found or not allowed\n' };
     const bytes = await incoming.body();
@@ -149,9 +158,20 @@ export class MetaService {
     return { ...payloadOf(answer), position: context.position };
   }
 
+  /** Programs upstream ask again and again: none is slowed down, and the log says it seldom. */
+  #tokenRefusal(query: URLSearchParams, host: string): Outgoing | undefined {
+    const given = query.get('token') ?? '';
+    if (timingSafeEqual(digestOf(given), this.#token)) return undefined;
+    this.#warn(host, `refused a request to the Meta Service from ${host}: its token is ${given === '' ? 'missing' : 'wrong'}`);
+    return { http: 403, text: `incorrect token, token=${given === '' ? '(not given)' : given.slice(0, 1024)}\n` };
+  }
+
   async #rpc({ name, path }: Extract<Target, { kind: 'method' }>, incoming: Incoming): Promise<Outgoing> {
-    const method = this.#methods.get(name);
+    const { rpc = 'open' } = this.#parts;
+    const method = rpc === 'off' ? undefined : this.#methods.get(name);
     if (method === undefined) return rpcRefusal('unknownMethod', path);
+    const refused = rpc === 'token' ? this.#tokenRefusal(queryOf(incoming.url), incoming.host) : undefined;
+    if (refused !== undefined) return refused;
     const parsed = parseStrict(method.request, await incoming.body());
     if (parsed.kind === 'error') return rpcRefusal('badBody', parsed.text);
     const context = await this.#context(queryOf(incoming.url), incoming);
@@ -210,5 +230,4 @@ function instanceAsking(request: { readonly instanceId?: unknown; readonly cloud
   return typeof cloudUniqueId === 'string' ? (resolveInstance(state, cloudUniqueId) ?? '') : '';
 }
 
-/** Does not tell by its time how much was right, but for the length. */
-const isSame = (a: Buffer, b: Buffer): boolean => a.length === b.length && timingSafeEqual(a, b);
+const digestOf = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
