@@ -1,3 +1,7 @@
+import type { Agent } from 'node:https';
+import { tlsFailureOf } from '../interfaces/tls/failures.ts';
+import { secureFetch } from '../interfaces/tls/secureFetch.ts';
+import { clientAgent, tlsRemedies } from './clientTls.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import { defaultOperatorUrl } from './settingNames.ts';
 import { harmless, type Terminal, waiting } from './terminal.ts';
@@ -16,10 +20,13 @@ export interface ProblemAnswer {
 /** Every address was tried, and none answered. `mayHaveArrived`: a request was on its way when a connection broke. */
 export class NotReachable extends Error {
   readonly mayHaveArrived: boolean;
-  constructor(message: string, mayHaveArrived: boolean) {
+  /** What to do, where that follows from what went wrong; ascending, each once. */
+  readonly remedies: readonly string[];
+  constructor(message: string, mayHaveArrived: boolean, remedies: Iterable<string> = []) {
     super(message);
     this.name = 'NotReachable';
     this.mayHaveArrived = mayHaveArrived;
+    this.remedies = [...new Set(remedies)].sort();
   }
 }
 
@@ -53,6 +60,10 @@ const askAnother = new Set(['NODE_FAULT', 'DRAINING']);
 export interface OperatorOptions {
   /** `http://host:port`, several with commas between. */
   readonly operator: string;
+  /** PEM files, for addresses with https: whom to trust instead of whom the system trusts, and what to show when asked. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
 /** The operator API of whichever node answers: addresses are tried in turn, the one that answered last comes first. */
@@ -61,6 +72,7 @@ export class OperatorClient {
   /** What else than the address it was made with. */
   readonly #options: OperatorOptions;
   readonly #terminal: Terminal;
+  #agent: Promise<Agent> | undefined;
 
   /** @throws CommandFailure for an address that is none */
   constructor(options: OperatorOptions, terminal: Terminal) {
@@ -76,7 +88,9 @@ export class OperatorClient {
 
   /** The same for another address, such as one that a node gives of another. */
   at(operator: string): OperatorClient {
-    return new OperatorClient({ ...this.#options, operator }, this.#terminal);
+    const other = new OperatorClient({ ...this.#options, operator }, this.#terminal);
+    other.#agent = this.#agent;
+    return other;
   }
 
   /** The body of an answer as JSON. @throws Refused, NotReachable */
@@ -95,11 +109,12 @@ export class OperatorClient {
    */
   async open(call: Call): Promise<Response> {
     const failures: string[] = [];
+    const remedies: string[] = [];
     let mayHaveArrived = false;
     let refused: Refused | undefined;
     for (const url of this.#urls) {
       try {
-        const response = await waiting(this.#terminal, `waiting for ${url}`, send(url, call));
+        const response = await waiting(this.#terminal, `waiting for ${url}`, this.#send(url, call));
         if (response.ok) {
           this.#urls = [url, ...this.#urls.filter((other) => other !== url)];
           return response;
@@ -107,13 +122,33 @@ export class OperatorClient {
         refused = new Refused(await problemOf(response));
         if (!askAnother.has(refused.problem.code)) throw refused;
       } catch (error) {
-        if (error instanceof Refused || call.signal?.aborted === true) throw error;
-        mayHaveArrived ||= !neverSent.has(codeOf(error)) && !isBadPort(error);
-        failures.push(`${url}: ${reasonOf(error)}`);
+        if (error instanceof Refused || error instanceof CommandFailure || call.signal?.aborted === true) throw error;
+        const tlsFailure = tlsFailureOf(error);
+        mayHaveArrived ||= !neverSent.has(codeOf(error)) && !isBadPort(error) && tlsFailure === undefined;
+        failures.push(`${url}: ${tlsFailure?.what ?? reasonOf(error)}`);
+        if (tlsFailure !== undefined) remedies.push(tlsRemedies[tlsFailure.kind]);
+        else if (this.#options.cert !== undefined && isCutOff(url, error)) remedies.push(perhapsRefused);
       }
     }
     if (refused !== undefined) throw refused;
-    throw new NotReachable(failures.join('; '), mayHaveArrived);
+    throw new NotReachable(failures.join('; '), mayHaveArrived, remedies);
+  }
+
+  async #send(
+    url: string,
+    { body, headers, method = 'GET', path, query = {}, signal, timeoutMs = defaultTimeoutMs }: Call,
+  ): Promise<Response> {
+    const target = new URL(path, url);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined) target.searchParams.set(name, String(value));
+    const request = {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: signal ?? AbortSignal.timeout(timeoutMs),
+    };
+    if (target.protocol === 'http:') return await fetch(target, { ...request, redirect: 'error' });
+    this.#agent ??= clientAgent(this.#options);
+    return await secureFetch(target, request, await this.#agent);
   }
 }
 
@@ -127,21 +162,6 @@ function operatorUrl(text: string): string {
     `--operator '${text}' is not the address of a node`,
     `Give http://HOST:PORT, such as ${defaultOperatorUrl}.`,
   );
-}
-
-function send(
-  url: string,
-  { body, headers, method = 'GET', path, query = {}, signal, timeoutMs = defaultTimeoutMs }: Call,
-): Promise<Response> {
-  const target = new URL(path, url);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) target.searchParams.set(name, String(value));
-  return fetch(target, {
-    method,
-    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: signal ?? AbortSignal.timeout(timeoutMs),
-    redirect: 'error',
-  });
 }
 
 /** @returns the refusal in the answer; what is no refusal of ours is shown as far as it goes. */
@@ -175,6 +195,10 @@ function codeOf(error: unknown): string {
 /** Ports of other protocols, such as 1 or 6000, are refused by every HTTP client that follows the rules of browsers. */
 const isBadPort = (error: unknown): boolean => error instanceof Error && error.cause instanceof Error && error.cause.message === 'bad port';
 
+/** A server that does not like a certificate ends the connection, and cannot say why. */
+const isCutOff = (url: string, error: unknown): boolean => url.startsWith('https:') && codeOf(error) === 'ECONNRESET';
+const perhapsRefused = 'Does its tls-client-ca stand for the certificate in --cert? Its log says so if not.';
+
 const meanings: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
   ENOTFOUND: 'no such host',
@@ -197,7 +221,9 @@ export const unreachable = (error: NotReachable): CommandFailure =>
   new CommandFailure(
     exitStatus.unreachable,
     `no node answers: ${error.message}`,
-    'Start one with "chancery serve", or name another with --operator http://HOST:PORT.',
+    ...(error.remedies.length > 0
+      ? error.remedies
+      : ['Start one with "chancery serve", or name another with --operator http://HOST:PORT.']),
   );
 
 /** The failure that a command ends with when a node said no; for SQL see `sql.ts`. */

@@ -1,8 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { EventLog } from '../../log/port.ts';
 import { Readiness } from '../operator/health.ts';
 import { hostOf } from '../operator/identity.ts';
+import { createSecureServer } from '../tls/listener.ts';
+import type { NodeTls } from '../tls/nodeTls.ts';
 import { failed } from './codes.ts';
 import { payloadOf } from './envelope.ts';
 import { envelope } from './method.ts';
@@ -38,29 +40,24 @@ export interface MetaServiceServer {
  * and what a framework adds (routes by pattern, parsers, serializers) is what it must not do.
  */
 export function createMetaService(
-  parts: Omit<MetaServiceParts, 'hasCaughtUp'> & { readonly log: Pick<EventLog, 'head'> },
+  parts: Omit<MetaServiceParts, 'hasCaughtUp'> & { readonly log: Pick<EventLog, 'head'>; readonly tls?: NodeTls },
 ): MetaServiceServer {
-  const { clock, log, logger, node } = parts;
+  const { clock, log, logger, node, tls } = parts;
   const readiness = new Readiness(node);
   const service = new MetaService({ ...parts, hasCaughtUp: () => readiness.hasCaughtUp });
   const bodies = new Bodies();
-  const http = createServer(
-    {
-      maxHeaderSize: serverLimits.headerBytes,
-      headersTimeout: serverLimits.headersMs,
-      requestTimeout: serverLimits.requestMs,
-      keepAliveTimeout: serverLimits.idleMs,
-      connectionsCheckingInterval: serverLimits.lookEveryMs,
-    },
-    (request, response) => {
-      const { headers, url = '' } = request;
-      const host = hostOf(request.socket.remoteAddress);
-      void service.answer({ url, host, headers, body: () => bodies.read(request) }).then(async (outgoing) => {
-        const isWhole = request.complete || (await drained(request));
-        send(request, response, outgoing, isWhole);
-      });
-    },
-  );
+  const handler: RequestListener = (request, response) => {
+    const { headers, url = '' } = request;
+    const host = hostOf(request.socket.remoteAddress);
+    void service.answer({ url, host, headers, body: () => bodies.read(request) }).then(async (outgoing) => {
+      const isWhole = request.complete || (await drained(request));
+      send(request, response, outgoing, isWhole);
+    });
+  };
+  const http =
+    tls?.isShown === true
+      ? createSecureServer({ tls, logger, plainAnswer: rawAnswer('400 Bad Request', tlsRequired) }, httpOptions, handler)
+      : createServer(httpOptions, handler);
   http.maxConnections = serverLimits.connections;
   http.on('clientError', answerClientError);
   return {
@@ -70,7 +67,8 @@ export function createMetaService(
       await listening(http, address);
       const bound = http.address();
       const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
-      return { url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`, port };
+      const scheme = tls?.isShown === true ? 'https' : 'http';
+      return { url: `${scheme}://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`, port };
     },
     close: async (timeoutMs = 5_000) => {
       readiness.close();
@@ -84,7 +82,19 @@ export function createMetaService(
   };
 }
 
-function listening(http: Server, { host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+const httpOptions = {
+  maxHeaderSize: serverLimits.headerBytes,
+  headersTimeout: serverLimits.headersMs,
+  requestTimeout: serverLimits.requestMs,
+  keepAliveTimeout: serverLimits.idleMs,
+  connectionsCheckingInterval: serverLimits.lookEveryMs,
+} as const;
+const tlsRequired = 'this port takes TLS and nothing else; use https://';
+
+function listening(
+  http: Pick<Server, 'once' | 'off' | 'listen'>,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     http.once('error', reject);
     http.listen({ host, port }, () => {
@@ -189,8 +199,12 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
         : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
           ? ['408 Request Timeout', 'the request did not arrive in full in time; send it without pauses']
           : ['400 Bad Request', 'this is not an HTTP request'];
-    const { text } = payloadOf(envelope(failed('INVALID_ARGUMENT', why)));
-    socket.write(`HTTP/1.1 ${line}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`);
+    socket.write(rawAnswer(line, why));
   }
   socket.destroySoon();
+}
+
+function rawAnswer(line: string, why: string): string {
+  const { text } = payloadOf(envelope(failed('INVALID_ARGUMENT', why)));
+  return `HTTP/1.1 ${line}\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`;
 }

@@ -7,6 +7,8 @@ import { type Heartbeat, type HeartbeatBoard, type Heartbeats, heartbeatLimits }
 import type { Node } from '../../engine/node.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { type Rejection, rejection, rejections } from '../../rejection.ts';
+import type { NodeTls } from '../tls/nodeTls.ts';
+import { secureFetch } from '../tls/secureFetch.ts';
 import { refusals } from './answers.ts';
 import { malformed, problemOfRejection, Refused } from './problems.ts';
 
@@ -79,12 +81,12 @@ const own = (node: Pick<Node, 'role'>, heartbeats: Heartbeats): HeartbeatBoard =
 const nobodyLeads: Rejection = rejection('NO_LEADER', '', 'no node keeps heartbeats at the moment');
 
 /** Keeps reports while this node leads, else hands them to the leader and asks it, over its operator API. */
-export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger: Logger): HeartbeatBoard {
+export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger: Logger, tls?: Pick<NodeTls, 'agent'>): HeartbeatBoard {
   const here = own(node, heartbeats);
   return {
     record: async (heartbeat) => {
       if (node.role === 'leader') return await here.record(heartbeat);
-      const answer = await askLeader(node, logger, heartbeat);
+      const answer = await askLeader(node, logger, tls, heartbeat);
       if (answer === undefined) return nobodyLeads;
       if (answer.ok) return undefined;
       const { code, detail } = (await answer.json()) as { readonly code?: string; readonly detail?: string };
@@ -93,7 +95,7 @@ export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger:
     },
     list: async () => {
       if (node.role === 'leader') return await here.list();
-      const answer = await askLeader(node, logger);
+      const answer = await askLeader(node, logger, tls);
       const listed = answer?.ok === true ? listJson.safeParse(await answer.json()) : undefined;
       return listed?.success === true ? listed.data.heartbeats : [];
     },
@@ -101,17 +103,21 @@ export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger:
 }
 
 /** @returns undefined when there is no leader, or none that answers */
-async function askLeader(node: Node, logger: Logger, heartbeat?: Heartbeat): Promise<Response | undefined> {
+async function askLeader(
+  node: Node,
+  logger: Logger,
+  tls: Pick<NodeTls, 'agent'> | undefined,
+  heartbeat?: Heartbeat,
+): Promise<Response | undefined> {
   const { leaderId, members } = node.status();
   const leader = members.find(({ nodeId }) => nodeId === leaderId);
   if (leader === undefined) return undefined;
   try {
     const url = new URL(heartbeatsPath, leader.operatorUrl);
     const headers = { [passedOnHeader]: '1', 'content-type': 'application/json' };
-    const signal = AbortSignal.timeout(leaderMs);
-    return await (heartbeat === undefined
-      ? fetch(url, { headers, signal })
-      : fetch(url, { method: 'POST', headers, body: JSON.stringify(heartbeat), signal }));
+    const body = heartbeat === undefined ? {} : { method: 'POST', body: JSON.stringify(heartbeat) };
+    const options = { headers, ...body, signal: AbortSignal.timeout(leaderMs) };
+    return await (tls === undefined || url.protocol !== 'https:' ? fetch(url, options) : secureFetch(url, options, tls.agent));
   } catch (error) {
     logger.debug({ err: error, leader: leader.nodeId }, 'the leader was not reached with a heartbeat');
     return undefined;

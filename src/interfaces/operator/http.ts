@@ -1,3 +1,4 @@
+import type { RequestListener, Server, ServerOptions } from 'node:http';
 import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { createJsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
@@ -11,11 +12,14 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
 import type { KeyRing } from '../../secrets/port.ts';
+import { createSecureServer } from '../tls/listener.ts';
+import type { NodeTls } from '../tls/nodeTls.ts';
 import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads } from './authorization.ts';
 import { configRoutes } from './configs.ts';
 import { dataKeyRoutes } from './dataKeys.ts';
+import { denialRoutes } from './denials.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
@@ -41,6 +45,7 @@ import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
 import { tokenRoutes } from './tokens.ts';
+import { verdictRoutes } from './verdicts.ts';
 
 export interface OperatorParts {
   readonly node: Node;
@@ -59,6 +64,8 @@ export interface OperatorParts {
   readonly clusterSecret?: string;
   /** The catalog's name in SQL; default `fluss_catalog`. */
   readonly catalog?: string;
+  /** Absent, or without a certificate: plain HTTP. */
+  readonly tls?: NodeTls;
   /** For tests. */
   readonly streamLimits?: Partial<Record<keyof typeof streamLimits, number>>;
 }
@@ -78,9 +85,9 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const { node, log, clock, logger } = parts;
   const streams = new EventStreams({ node, history: parts.history, clock, logger }, parts.streamLimits);
   const readiness = new Readiness(node);
-  const metrics = createMetrics(node, log, streams);
+  const metrics = createMetrics(node, log, streams, parts.tls);
   node.observer = metrics.observer;
-  const http = createFastify(logger);
+  const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
   identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger });
   authorizeReads(http, node);
   measure(http, metrics);
@@ -96,7 +103,8 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   return {
     listen: async ({ host, port }) => {
       readiness.begin(log, clock).catch((error: unknown) => logger.error({ err: error }, 'the head of the log could not be read'));
-      const url = await http.listen({ host, port });
+      const plainUrl = await http.listen({ host, port });
+      const url = parts.tls?.isShown === true ? plainUrl.replace(/^http:/, 'https:') : plainUrl;
       const address = http.server.address();
       return { url, port: typeof address === 'object' && address !== null ? address.port : port };
     },
@@ -129,6 +137,8 @@ function registerRoutes(
   void http.register(configRoutes, { node, sealer });
   void http.register(dataKeyRoutes, { node, keys: sealer });
   void http.register(aclRoutes, { node });
+  void http.register(verdictRoutes, { node, history });
+  void http.register(denialRoutes, { node });
   void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });
   void http.register(tokenRoutes, { node, clock });
@@ -146,14 +156,16 @@ function registerRoutes(
   });
 }
 
-function createFastify(logger: Logger): FastifyInstance {
+function createFastify(logger: Logger, tls?: NodeTls): FastifyInstance {
+  const limits = { maxHeaderSize: httpLimits.headerBytes, headersTimeout: httpLimits.headersMs };
   const http = fastify({
     logger: false,
     bodyLimit: httpLimits.bodyBytes,
     requestTimeout: httpLimits.requestMs,
     keepAliveTimeout: httpLimits.idleMs,
     forceCloseConnections: 'idle',
-    http: { maxHeaderSize: httpLimits.headerBytes, headersTimeout: httpLimits.headersMs },
+    http: limits,
+    ...(tls === undefined ? {} : { serverFactory: overTls(tls, logger, limits) }),
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply as unknown as FastifyReply, problemOfFramework(error, logger)),
     clientErrorHandler: (error, socket) => {
@@ -182,6 +194,16 @@ function createFastify(logger: Logger): FastifyInstance {
   });
   return http;
 }
+
+/** What the framework would do by itself for a server that it makes: the server of another kind is told the same. */
+const overTls =
+  (tls: NodeTls, logger: Logger, limits: ServerOptions) =>
+  (handler: RequestListener): Server => {
+    const timeouts = { keepAliveTimeout: httpLimits.idleMs, requestTimeout: httpLimits.requestMs };
+    const plainAnswer = rawAnswer(problem('TLS_REQUIRED', 'this port takes TLS and nothing else'));
+    // A server of TLS is one of HTTP in everything that is asked of it here; its type says so of the half that they share.
+    return createSecureServer({ tls, logger, plainAnswer }, { ...limits, ...timeouts }, handler) as unknown as Server;
+  };
 
 /** @returns the methods offered at a path, ascending; none when nothing is there. */
 function methodsByPath(http: FastifyInstance): (path: string) => readonly string[] {

@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { z } from 'zod';
 import type { Node, NodeObserver } from '../../engine/node.ts';
 import type { EventLog } from '../../log/port.ts';
+import type { NodeTls } from '../tls/nodeTls.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { Latencies } from './latencies.ts';
 
@@ -16,10 +17,11 @@ export interface Metrics {
 }
 
 /** Everything measured about one node, in a registry of its own. */
-export function createMetrics(node: Node, log: Pick<EventLog, 'silentForMs'>, streams: EventStreams): Metrics {
+export function createMetrics(node: Node, log: Pick<EventLog, 'silentForMs'>, streams: EventStreams, tls?: NodeTls): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   watchNode(registry, node, log, streams);
+  if (tls?.isShown === true) watchCertificate(registry, tls);
   const appends = new Latencies();
   const registers = [registry];
   const append = new Histogram({
@@ -91,6 +93,16 @@ function watchNode(registry: Registry, node: Node, log: Pick<EventLog, 'silentFo
         this.inc(read());
       },
     });
+  new Counter({
+    name: 'chancery_denials_total',
+    help: 'What somebody may not do and was denied, by interface.',
+    labelNames: ['interface'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const [through, count] of node.denials.counts) this.inc({ interface: through }, count);
+    },
+  });
   gauge('position', 'Position of the newest event folded.', () => node.state.position);
   gauge('entry_index', 'Index of the newest entry folded.', () => node.state.index);
   gauge('epoch', 'Epoch of the newest entry folded.', () => node.state.epoch);
@@ -107,6 +119,17 @@ function watchNode(registry: Registry, node: Node, log: Pick<EventLog, 'silentFo
   counter('leader_changes_total', 'How often the lead was taken since the log began, by any node.', () => node.state.leadership.taken);
   counter('folded_events_total', 'Events folded from the log by this process.', () => node.replica.effort.events);
   counter('fold_seconds_total', 'Time spent on folding them.', () => node.replica.effort.ms / 1000);
+}
+
+function watchCertificate(registry: Registry, tls: NodeTls): void {
+  new Gauge({
+    name: 'chancery_tls_certificate_expires_seconds',
+    help: 'Until the certificate of this node ends; negative when it has.',
+    registers: [registry],
+    collect() {
+      this.set(tls.secondsLeft ?? 0);
+    },
+  });
 }
 
 /** GET /metrics in Prometheus' text form. */

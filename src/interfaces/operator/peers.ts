@@ -1,10 +1,13 @@
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { z } from 'zod';
 import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../engine/forwarding.ts';
 import type { Reply } from '../../engine/submission.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Member } from '../../ports/membership.ts';
 import { type Rejection, type RejectionCode, rejection, rejections } from '../../rejection.ts';
+import { type TlsFailureKind, tlsFailureOf } from '../tls/failures.ts';
+import type { NodeTls } from '../tls/nodeTls.ts';
 import { seldom, signatureHeader, signatureOf } from './clusterSignature.ts';
 import { submitLimits, submitPath } from './submissions.ts';
 
@@ -37,18 +40,31 @@ const replyJson = z.discriminatedUnion('kind', [
 ]);
 const answerJson = z.object({ replies: z.array(replyJson) });
 
+export interface PeerParts {
+  readonly clusterSecret: string;
+  readonly logger: Logger;
+  /** For leaders that are reached over TLS. Absent: they are believed when the system believes them, and shown nothing. */
+  readonly tls?: Pick<NodeTls, 'agent'>;
+}
+/** Agents by protocol; the one for TLS is asked for anew at each call, see `NodeTls`. */
+interface Agents {
+  readonly plain: Agent;
+  readonly secure: () => SecureAgent;
+}
+
 /** Hands requests to the leader over HTTP, on connections that stay open. A leader that will not know this node is a warning. */
-export function createPeers({ clusterSecret, logger }: { readonly clusterSecret: string; readonly logger: Logger }): Peers & {
-  close(): void;
-} {
+export function createPeers({ clusterSecret, logger, tls }: PeerParts): Peers & { close(): void } {
   const warn = seldom((text) => logger.warn({}, text));
-  const agent = new Agent({ keepAlive: true, maxSockets: peerLimits.connections, keepAliveMsecs: 10_000 });
+  const options = { keepAlive: true, maxSockets: peerLimits.connections, keepAliveMsecs: 10_000 };
+  const plain = new Agent(options);
+  const believing = new SecureAgent(options);
+  const agents: Agents = { plain, secure: () => tls?.agent ?? believing };
   return {
     submit: async (leader, requests) => {
       const replies: Reply[] = [];
       for (const part of parts(requests)) {
         try {
-          replies.push(...(await call(agent, clusterSecret, leader, part, warn)));
+          replies.push(...(await call(agents, clusterSecret, leader, part, warn)));
         } catch (error) {
           if (replies.length === 0) throw error;
           // The first parts have their replies; of the others none but this one was sent.
@@ -61,7 +77,10 @@ export function createPeers({ clusterSecret, logger }: { readonly clusterSecret:
       }
       return replies;
     },
-    close: () => agent.destroy(),
+    close: () => {
+      plain.destroy();
+      believing.destroy();
+    },
   };
 }
 
@@ -83,7 +102,7 @@ function* parts(requests: readonly ForwardedRequest[]): Generator<readonly Forwa
 }
 
 async function call(
-  agent: Agent,
+  agents: Agents,
   secret: string,
   leader: Member,
   requests: readonly ForwardedRequest[],
@@ -98,7 +117,11 @@ async function call(
     return requests.map(() => ({ kind: 'rejected', rejection: rejection('TOO_LARGE', '', detail) }));
   }
   const deadlineMs = Math.max(...requests.map((each) => Math.min(each.timeLeftMs, submitLimits.timeLeftMs))) + peerLimits.graceMs;
-  const { status, text } = await post(agent, addressOf(leader), signatureOf(secret, 'POST', submitPath, body), body, deadlineMs);
+  const signature = signatureOf(secret, 'POST', submitPath, body);
+  const { status, text } = await post(agents, addressOf(leader), signature, body, deadlineMs).catch((error: unknown) => {
+    if (error instanceof NotTrusted) warn(leader.nodeId, `node ${leader.nodeId} at ${error.message}`);
+    throw error;
+  });
   if (status !== 200) {
     const detail = refusalText(leader, status);
     if (status === 401 || status === 404) warn(leader.nodeId, detail);
@@ -118,13 +141,25 @@ const refusalText = ({ nodeId }: Member, status: number): string =>
 
 function addressOf({ nodeId, operatorUrl }: Member): URL {
   const url = URL.parse(submitPath, operatorUrl);
-  if (url?.protocol !== 'http:') throw new PeerUnreachable(`node ${nodeId} gives an address that is not http: ${operatorUrl}`);
-  return url;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new PeerUnreachable(`node ${nodeId} gives an address that is not http or https: ${operatorUrl}`);
 }
+
+/** TLS came to nothing: nothing was sent, and somebody has to look at the certificates. */
+class NotTrusted extends PeerUnreachable {}
+
+const tlsRemedies: Readonly<Record<TlsFailureKind, string>> = {
+  untrusted: 'name its CA with tls-ca on this node',
+  expired: 'put a new one in its place there, or set the clocks right',
+  'wrong name': 'its --advertise must be one of them',
+  'no TLS': 'its --advertise says https:// all the same',
+  'certificate wanted': "its tls-client-ca must stand for this node's tls-cert too, which must be made for clients as well as for servers",
+  'old protocol': 'bring both to a release that speaks TLS 1.2',
+};
 
 /** @throws PeerUnreachable while no connection stands, so that nothing was sent; else any other error. */
 function post(
-  agent: Agent,
+  agents: Agents,
   url: URL,
   signature: string,
   body: Buffer,
@@ -138,20 +173,24 @@ function post(
       reject(isConnected ? new Error(message) : new PeerUnreachable(message));
       outgoing.destroy();
     };
-    const outgoing = httpRequest(url, {
-      agent,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', 'content-length': body.length, [signatureHeader]: signature },
-    });
+    const headers = { 'content-type': 'application/json', 'content-length': body.length, [signatureHeader]: signature };
+    const isSecure = url.protocol === 'https:';
+    const outgoing = isSecure
+      ? secureRequest(url, { agent: agents.secure(), method: 'POST', headers })
+      : httpRequest(url, { agent: agents.plain, method: 'POST', headers });
     const connecting = setTimeout(() => {
       if (!isConnected) fail(`no connection to ${url.host} within ${peerLimits.connectMs} ms`);
     }, peerLimits.connectMs);
     const deadline = setTimeout(() => fail(`no answer from ${url.host} within ${deadlineMs} ms`), deadlineMs);
     outgoing.on('socket', (socket) => {
-      if (socket.connecting) socket.once('connect', () => (isConnected = true));
+      if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => (isConnected = true));
       else isConnected = true;
     });
-    outgoing.on('error', (error) => fail(error.message));
+    outgoing.on('error', (error) => {
+      const failure = tlsFailureOf(error);
+      if (failure !== undefined) reject(new NotTrusted(`${url.host}: ${failure.what}; ${tlsRemedies[failure.kind]}`));
+      fail(error.message);
+    });
     outgoing.on('response', (incoming) => {
       readReply(incoming).then(
         (text) => {
