@@ -18,7 +18,7 @@ import {
 import { addNodes, dropNodes, setNodeStatus } from './computeNodes.ts';
 import { alterClusterConfigs } from './configs.ts';
 import { forgetCoordinator, joinCoordinator, loseCoordinator } from './coordinators.ts';
-import { createDataKey, rewrapDataKeys, shreddedKeyIn, shredDataKey } from './dataKeys.ts';
+import { createDataKey, rewrapDataKeys, shredDataKey, shreddedKeyIn } from './dataKeys.ts';
 import { createInstance, dropInstance, renameInstance, setInstanceEncryption, setInstanceStatus, setRamUser } from './instances.ts';
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
@@ -101,6 +101,10 @@ const ofMetaService = {
 const definitions = { ...ofChancery, ...ofMetaService } as const;
 export const metaServiceCommands: readonly Pick<CommandDefinition<string, object>, 'name' | 'about' | 'input'>[] =
   Object.values(ofMetaService);
+
+/** All of them, in no order that means anything. */
+export const allCommands: readonly Pick<CommandDefinition<Command['name'], object>, 'name' | 'about' | 'input'>[] =
+  Object.values(definitions);
 
 type Definitions = typeof definitions;
 /** A request to change something: its name and, beside it, its fields. */

@@ -10,7 +10,17 @@ import { type Asker, denialOf, isAuthorizing, type Need } from './authorizer.ts'
 import type { Command } from './commands.ts';
 import { clusterResource, databaseOf } from './resources.ts';
 
-const onCluster = (operation: AclOperation) => (): readonly Need[] => [{ operation, resource: clusterResource }];
+type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State, asker: Asker) => readonly Need[];
+/** What a command asks of its caller, and the same in words. */
+interface Rule<N extends Command['name']> {
+  readonly about: string;
+  readonly of: Needs<N>;
+}
+
+const onCluster = (operation: AclOperation): { readonly about: string; readonly of: () => readonly Need[] } => ({
+  about: `${operation} on the cluster`,
+  of: () => [{ operation, resource: clusterResource }],
+});
 /** What only nodes do by themselves: their own acts are never asked for more, and nobody else may. */
 const ownAct = onCluster('CLUSTER_ACTION');
 const alter = onCluster('ALTER');
@@ -18,16 +28,20 @@ const create = onCluster('CREATE');
 const drop = onCluster('DROP');
 const write = onCluster('WRITE');
 
-type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State, asker: Asker) => readonly Need[];
-
-const needs: { readonly [N in Command['name']]: Needs<N> } = {
+const needs: { readonly [N in Command['name']]: Rule<N> } = {
   alterClusterConfigs: alter,
   joinCoordinator: ownAct,
   loseCoordinator: ownAct,
   forgetCoordinator: alter,
   takeLeadership: ownAct,
-  grantAcls: ({ acls }) => acls.map(({ resource }) => administering(resource)),
-  revokeAcls: ({ filters }, state) => resourcesNamed(filters, state).map(administering),
+  grantAcls: {
+    about: 'ALL on the resource of each entry; for tables, on their database',
+    of: ({ acls }) => acls.map(({ resource }) => administering(resource)),
+  },
+  revokeAcls: {
+    about: 'ALL on each resource that the filters match; for tables, on their database',
+    of: ({ filters }, state) => resourcesNamed(filters, state).map(administering),
+  },
   createDataKey: alter,
   rewrapDataKeys: alter,
   shredDataKey: alter,
@@ -72,8 +86,14 @@ const needs: { readonly [N in Command['name']]: Needs<N> } = {
   fixTabletStats: write,
   fixTabletDatabase: write,
   // A token of one's own gives nobody more than they have; whoever gave no credentials has nothing of their own.
-  issueToken: ({ principal }, _, asker) => (isOwn(principal, asker) ? [] : alter()),
-  revokeToken: ({ tokenId }, state, asker) => (isOwn(tokenOf(state.tokens, tokenId)?.principal, asker) ? [] : alter()),
+  issueToken: {
+    about: 'nothing for oneself; for others ALTER on the cluster',
+    of: ({ principal }, _, asker) => (isOwn(principal, asker) ? [] : alter.of()),
+  },
+  revokeToken: {
+    about: 'nothing for one of oneself; for those of others ALTER on the cluster',
+    of: ({ tokenId }, state, asker) => (isOwn(tokenOf(state.tokens, tokenId)?.principal, asker) ? [] : alter.of()),
+  },
   expireToken: ownAct,
 };
 
@@ -82,7 +102,9 @@ const isOwn = (principal: string | undefined, asker: Asker): boolean =>
 
 /** What a command needs; for the list itself ALL on the resource of each entry, as Fluss has it. */
 export const needsOf = (command: Command, state: State, asker: Asker): readonly Need[] =>
-  (needs[command.name] as Needs<Command['name']>)(command, state, asker);
+  (needs[command.name] as Rule<Command['name']>).of(command, state, asker);
+/** The same in words, for whatever the command says. */
+export const aboutNeeds = (name: Command['name']): string => needs[name].about;
 
 /** @returns why somebody may not have a command decided; undefined when they may */
 export const denialOfCommand = (state: State, asker: Asker, command: Command): Rejection | undefined =>
