@@ -1,5 +1,6 @@
 import { type Configs, configOf, effectiveConfig } from '../../projections/configs.ts';
 import { initialState } from '../../projections/state.ts';
+import { Authenticator } from '../authentication/authenticator.ts';
 import { sealStaticConfigs } from '../engine/configCommand.ts';
 import { watchConfig } from '../engine/configWatch.ts';
 import { dataKeyTable, watchDataKeys } from '../engine/dataKeys.ts';
@@ -18,6 +19,7 @@ import { systemClock } from '../ports/clock.ts';
 import { NodeIdTaken } from '../ports/membership.ts';
 import type { KeyRing, Sealer } from '../secrets/port.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
+import { exposureWarnings } from './exposure.ts';
 import type { Implementations, LeveledLogger, MasterKeys, OpenedLog } from './implementations.ts';
 import { grouped, renderSpan } from './moments.ts';
 import { release } from './release.ts';
@@ -48,7 +50,7 @@ export async function serve(
   const stop = stopSignal(logger);
   if (settings.fluss !== undefined)
     logger.warn({ address: textOf(settings.fluss) }, 'this release does not serve Fluss RPC yet: --fluss is ignored');
-  warnOfDefaultToken(settings, logger);
+  for (const warning of exposureWarnings(settings)) logger.warn({}, warning);
   const tls = await openTls(settings, logger);
   const running = await start(settings, parts, logger, stop, tls).catch((error: unknown) => {
     tls.close();
@@ -118,7 +120,7 @@ function masterKeysOf({ clusterSecret, previousSecretKeyFile, secretKey }: Setti
 
 /** The node with everything around it; nothing of it has begun yet. */
 function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: KeyRing, logger: LeveledLogger, tls: NodeTls): Running {
-  const { advertise, auditDenials, clusterSecret, logLevel, nodeId } = settings;
+  const { advertise, auditDenials, authentication, clusterSecret, logLevel, nodeId } = settings;
   const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger, tls });
   staticConfigsOf(settings, sealer); // A file that is no good is told of before anything begins.
   const staticConfigs = () => staticConfigsOf(settings, sealer);
@@ -150,14 +152,15 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
   const heartbeats = new Heartbeats(systemClock);
   const board = createHeartbeatBoard(node, heartbeats, logger, tls);
   const shared = { node, log, sealer, clock: systemClock, logger, tls };
-  const server = createOperatorServer({ ...shared, history, release, heartbeats, board, ...secret });
+  const authenticator = new Authenticator({ ...authentication, state: () => node.state, sealer, clock: systemClock });
+  const server = createOperatorServer({ ...shared, history, release, heartbeats, board, authenticator, ...secret });
   const closePeers = (): void => {
     peers.close();
     tls.close();
   };
   if (settings.metaService === undefined) return { node, log, history, server, closePeers };
-  const { address, adminPassword, token } = settings.metaService;
-  const metaService = createMetaService({ ...shared, heartbeats: board, token, adminPassword, port: address.port });
+  const { address, ...asked } = settings.metaService;
+  const metaService = createMetaService({ ...shared, ...asked, heartbeats: board, port: address.port });
   return { node, log, history, server, metaService, closePeers };
 }
 
@@ -230,17 +233,6 @@ async function openTls({ advertise, tls }: Settings, logger: LeveledLogger): Pro
   if (opened.kind === 'tls') return opened.tls;
   const [first, ...more] = opened.problems.flatMap(({ remedy, what }) => [`cannot start: ${what}`, remedy]);
   throw new CommandFailure(exitStatus.usage, first ?? '', ...more);
-}
-
-const isLoopback = ({ host }: Address): boolean => host === 'localhost' || host === '::1' || host.startsWith('127.');
-
-/** Everybody knows the token that upstream ships with. */
-function warnOfDefaultToken({ metaService }: Settings, logger: LeveledLogger): void {
-  if (metaService === undefined || metaService.token !== defaultMetaServiceToken || isLoopback(metaService.address)) return;
-  logger.warn(
-    { address: textOf(metaService.address) },
-    'the Meta Service has the token that everybody knows, and others can reach it: set CHANCERY_META_SERVICE_TOKEN',
-  );
 }
 
 async function listen(
@@ -326,6 +318,7 @@ export function banner(
     `${styled(out, env, 'bold', `Chancery ${release}`)} · node ${nodeId} · ${role} · ${kind}`,
     `operator API + SQL   ${reached}`,
     ...(metaService === undefined ? [] : [metaServiceLine(metaService, scheme)]),
+    ...exposureWarnings(settings).map((warning) => styled(out, env, ['bold', 'red'], `WARNING: ${warning}`)),
     `next: ${next}`,
   ]
     .map((line) => `  ${line}\n`)
