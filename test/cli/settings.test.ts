@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { settingNames } from '../../src/cli/settingNames.ts';
 import { loadSettings, type Problem, parseLogUrl, type Settings, type Sources } from '../../src/cli/settings.ts';
 
 let directory = '';
@@ -29,13 +30,19 @@ function problemsOf(sources: Parameters<typeof load>[0]): readonly Problem[] {
   return loaded.kind === 'wrong' ? loaded.problems : [];
 }
 
+/** Of the settings about who may do what, when none is given. */
+const openToAll = { auditDenials: 0, authentication: { mode: 'none', users: new Map() } };
+const asEver = { principal: 'User:meta-service', rpc: 'open' };
+
 test('without a word the defaults count', () => {
   expect(settingsOf({})).toEqual({
     nodeId: 'n1',
     log: { kind: 'file', directory: join(directory, 'data'), text: 'file:./data' },
     operator: { host: '127.0.0.1', port: 8480 },
     advertise: 'http://127.0.0.1:8480',
-    metaService: { address: { host: '127.0.0.1', port: 5000 }, token: 'greedisgood9999', adminPassword: '' },
+    metaService: { address: { host: '127.0.0.1', port: 5000 }, token: 'greedisgood9999', adminPassword: '', ...asEver },
+    tls: { clientCerts: 'none' },
+    ...openToAll,
     logLevel: 'info',
     sessionTimeoutMs: 6000,
     secretKey: { file: join(directory, 'data', 'secret.key'), mayMake: true },
@@ -59,7 +66,7 @@ describe('where a setting comes from', () => {
       'node-id: n7',
       'log: zookeeper://zk1,zk2:2182/team/chancery',
       'operator: 0.0.0.0:9000',
-      'advertise: http://host1.example:9000/',
+      'advertise: https://host1.example:9000/',
       'meta-service: "[::1]:5001"',
       'meta-service-token: 1234567890',
       'meta-service-admin-password: ""',
@@ -68,18 +75,30 @@ describe('where a setting comes from', () => {
       'log-level: debug',
       'session-timeout: 10 s',
       'secret-key-file: key.hex',
+      'tls-cert: node.pem',
+      'tls-key: /run/node.key',
+      'tls-client-ca: clients.pem',
+      'tls-client-certs: optional',
+      'tls-ca: nodes.pem',
     ];
     expect(settingsOf({ file: all.join('\n') })).toEqual({
       nodeId: 'n7',
       log: { kind: 'zookeeper', servers: 'zk1:2181,zk2:2182', root: '/team/chancery', text: 'zookeeper://zk1:2181,zk2:2182/team/chancery' },
       operator: { host: '0.0.0.0', port: 9000 },
-      advertise: 'http://host1.example:9000',
-      metaService: { address: { host: '::1', port: 5001 }, token: '1234567890', adminPassword: '' },
+      advertise: 'https://host1.example:9000',
+      metaService: { address: { host: '::1', port: 5001 }, token: '1234567890', adminPassword: '', ...asEver },
       fluss: { host: '::1', port: 9123 },
       clusterSecret: 'correct horse',
       logLevel: 'debug',
       sessionTimeoutMs: 10_000,
       secretKey: { file: join(directory, 'key.hex'), mayMake: false },
+      tls: {
+        own: { cert: join(directory, 'node.pem'), key: '/run/node.key' },
+        clientCa: join(directory, 'clients.pem'),
+        clientCerts: 'optional',
+        ca: join(directory, 'nodes.pem'),
+      },
+      ...openToAll,
       clusterConfigs: new Map(),
     });
   });
@@ -278,10 +297,9 @@ describe('what is wrong is named', () => {
 
   test('a name far from all others is answered with the whole list', () => {
     const [problem] = problemsOf({ file: 'replication-factor-of-things: 3\n' });
-    const metaService = 'meta-service, meta-service-token, meta-service-admin-password';
-    const names = `node-id, log, operator, advertise, ${metaService}, fluss, cluster-secret, log-level, session-timeout, secret-key-file`;
+    const names = settingNames.map(({ name }) => name).join(', ');
     expect(problem?.what).toBe("chancery.yaml, line 1: 'replication-factor-of-things' is not a setting");
-    expect(problem?.remedy).toBe(`The settings are ${names}, cluster-configs.`);
+    expect(problem?.remedy).toBe(`The settings are ${names}, cluster-configs, users.`);
   });
 
   test('all problems are told at once', () => {
