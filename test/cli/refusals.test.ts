@@ -287,7 +287,9 @@ describe('a node', () => {
     expect(`${ended.out}${ended.err}`).not.toContain(env.CHANCERY_META_SERVICE_TOKEN);
     expect(ended.err).not.toContain('everybody knows');
     const loud = await serve(cwd, ['--meta-service', `0.0.0.0:${other}`]);
-    expect(loud.err()).toContain('the Meta Service has the token that everybody knows, and others can reach it');
+    const warning = `WHOEVER REACHES 0.0.0.0:${other} HAS THE TOKEN OF THE META SERVICE: everybody knows it; set CHANCERY_META_SERVICE_TOKEN`;
+    expect(loud.err()).toContain(warning);
+    expect(loud.out()).toContain(`  WARNING: ${warning}\n`);
   });
 
   test('the log level follows the config, and a wrong key of the environment stops the start', async () => {
