@@ -209,7 +209,11 @@ function addVerify(program: Command, parts: Implementations, terminal: Terminal)
     .addOption(logOption())
     .addOption(operatorOption(terminal.env))
     .addOption(jsonOption())
-    .addHelpText('after', examples('chancery verify', 'chancery verify --file backup.ndjson', 'chancery verify --log file:./data'))
+    .option('--secret-key-file <FILE>', 'see that every secret opens with this master key (default: CHANCERY_SECRET_KEY_FILE)')
+    .addHelpText(
+      'after',
+      examples('chancery verify', 'chancery verify --file backup.ndjson', 'chancery verify --log file:./data --secret-key-file secret.key'),
+    )
     .action(async (options: object) => {
       const { verify } = await import('./verify.ts');
       await verify(options as Parameters<typeof verify>[0], parts, terminal);

@@ -6,7 +6,7 @@ import type { State } from '../../projections/state.ts';
 import type { Command } from '../deciders/commands.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { DataKeyTable, KeyRing } from '../secrets/port.ts';
-import type { Replica } from './replica.ts';
+import type { Applied } from './replica.ts';
 
 /**
  * The table as it is at each call. A request that is sent again is sealed with the key it was sealed with, as long as the key is
@@ -36,7 +36,11 @@ export function firstDataKey(state: State, keys: KeyRing): { readonly command: C
 }
 
 /** Tells the operator when this node cannot use the key that seals: whatever needs a secret fails then, and nothing else. */
-export function watchDataKeys(replica: Pick<Replica, 'onApplied'>, keys: Pick<KeyRing, 'faultOf'>, logger: Logger): void {
+export function watchDataKeys(
+  replica: { onApplied(listener: (applied: Pick<Applied, 'before' | 'after'>) => void): unknown },
+  keys: Pick<KeyRing, 'faultOf'>,
+  logger: Logger,
+): void {
   let told: string | undefined;
   replica.onApplied(({ after, before }) => {
     if (before.dataKeys === after.dataKeys) return;

@@ -18,6 +18,9 @@ export interface Sealer {
   open(sealed: SealedText, subject: string): string;
 }
 
+/** What the ciphertexts of access and secret keys of object storage are bound to, whoever they belong to. */
+export const storageSubjects = { ak: 'storage/ak', sk: 'storage/sk' } as const;
+
 /** A sealer that also makes keys, and puts them under its master key. */
 export interface KeyRing extends Sealer {
   /** The master key that wraps. */

@@ -1,5 +1,5 @@
 import type { ComparableSecret } from '../../../events/kit.ts';
-import type { Sealer } from '../../secrets/port.ts';
+import { type Sealer, storageSubjects as subjects } from '../../secrets/port.ts';
 
 type Key = ComparableSecret | '';
 interface Keys {
@@ -10,9 +10,6 @@ interface ClearKeys {
   readonly ak?: string;
   readonly sk?: string;
 }
-
-/** What the ciphertexts of access and secret keys are bound to, whoever they belong to. */
-const subjects = { ak: 'storage/ak', sk: 'storage/sk' } as const;
 
 /** Keys as commands carry them. An empty text hides nothing and stays. */
 export function sealedKeys({ ak, sk }: ClearKeys, sealer: Sealer): Keys {

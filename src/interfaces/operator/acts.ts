@@ -2,13 +2,12 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Command, metaServiceCommands } from '../../deciders/commands.ts';
 import type { Node } from '../../engine/node.ts';
-import type { Sealer } from '../../secrets/port.ts';
+import { type Sealer, storageSubjects } from '../../secrets/port.ts';
 import { answer, refusals, writeAnswer } from './answers.ts';
 import { malformed, Refused } from './problems.ts';
 import { callerOf, reason, writeHeaders } from './requests.ts';
 
-/** What a key is sealed for, whichever surface it came through: see `src/interfaces/metaservice/storage.ts`. */
-const secretFields: Readonly<Record<string, string>> = { ak: 'storage/ak', sk: 'storage/sk' };
+const secretFields: Readonly<Record<string, string>> = storageSubjects;
 const maxDepth = 20;
 
 /**
