@@ -300,6 +300,13 @@ describe('bounds', () => {
     expect(await rows('SELECT 1')).toEqual([[1]]);
   });
 
+  test('a query whose time ends while it is still being read is told so too', async () => {
+    const long = `SELECT ${"['x', 'y', 'z'], ".repeat(3_000)}1`;
+    const codes = await Promise.all([1, 2, 4, 8, 16].map(async (timeoutMs) => [timeoutMs, await fault(long, { timeoutMs })] as const));
+    for (const [timeoutMs, error] of codes)
+      expect(error).toMatchObject({ code: 'TIMED_OUT', message: `the query was stopped after ${timeoutMs} ms` });
+  });
+
   test('a source that does not answer ends with the time', async () => {
     const source = new TestSource();
     source.answer = () => new Promise(() => {});

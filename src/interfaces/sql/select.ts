@@ -181,6 +181,10 @@ class Query {
       const edited = withoutTravel(text, tokens, travels, query.columns, utf16);
       if (travels.length > 0) await this.checkEdited(connection, query, travels, edited);
       return await this.execute(connection, edited, print);
+    } catch (error) {
+      // DuckDB says that it was interrupted wherever it was, also while it read the text.
+      if (!(error instanceof SqlRefused || error instanceof SqlSyntaxError)) this.clock.check();
+      throw error;
     } finally {
       this.clock.watch(undefined);
       instance.closeSync();
