@@ -3,6 +3,7 @@ import { clustersOf } from '../../../projections/clusters.ts';
 import { type ComputeNodeRow, nodesOf } from '../../../projections/computeNodes.ts';
 import { instanceRows } from '../../../projections/instances.ts';
 import type { State } from '../../../projections/state.ts';
+import { metaServicePrincipal } from '../../deciders/authorizer.ts';
 import { metaServiceAccessOf } from '../../deciders/permissions.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
 import { backendKey, type Heartbeat, type HeartbeatBoard } from '../../engine/heartbeats.ts';
@@ -24,11 +25,13 @@ export class ClusterInfo {
   readonly #node: Pick<Node, 'denials' | 'state'>;
   readonly #board: Pick<HeartbeatBoard, 'list'>;
   readonly #password: Buffer;
+  readonly #principal: string;
 
-  constructor({ adminPassword, heartbeats, node }: ClusterInfoParts) {
+  constructor({ adminPassword, heartbeats, node, principal = metaServicePrincipal }: ClusterInfoParts) {
     this.#node = node;
     this.#board = heartbeats;
     this.#password = digest(adminPassword);
+    this.#principal = principal;
   }
 
   /** @param host address of the caller */
@@ -51,7 +54,7 @@ export class ClusterInfo {
       .split(':');
     const isRight = timingSafeEqual(digest(password.join(':')), this.#password);
     if (!isRight || !users.has(user) || words[0]?.toLowerCase() !== 'basic') return `Access denied for ${user.slice(0, 200)}`;
-    const asker = { principal: `User:${user}`, host, interface: 'metaservice' } as const;
+    const asker = { principal: this.#principal, host, interface: 'metaservice' } as const;
     return denialOfRead(this.#node.denials, { state: this.#node.state, asker, what }, metaServiceAccessOf(what))?.detail;
   }
 }
@@ -60,6 +63,8 @@ export interface ClusterInfoParts {
   readonly node: Pick<Node, 'denials' | 'state'>;
   readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
   readonly adminPassword: string;
+  /** Whose acts those of the interface are; default `User:meta-service`. */
+  readonly principal?: string;
 }
 
 /** @returns undefined when there are too many */
