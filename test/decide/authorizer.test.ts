@@ -176,6 +176,16 @@ describe('a denial', () => {
     expect(denialOfCommand(state, asker, { name: 'grantAcls', acls: [aclOf('DENY READ bank User:b *'), acl] }) === undefined).toBe(allowed);
   });
 
+  test('of granting: ALL to a table, or to all tables, is not ALL to the database', () => {
+    const onTables = stateAfter(...authorizing(), granted('ALLOW ALL shop.orders User:a *', 'ALLOW ALL *.* User:a *'));
+    const onDatabases = stateAfter(...authorizing(), granted('ALLOW ALL * User:a *'));
+    for (const resource of ['shop.orders', '*.*', 'bank.accounts']) {
+      const command: Command = { name: 'grantAcls', acls: [aclOf(`ALLOW READ ${resource} User:b *`)] };
+      expect(denialOfCommand(onTables, asker, command)?.detail, resource).toContain('may not ALL on');
+      expect(denialOfCommand(onDatabases, asker, command), resource).toBeUndefined();
+    }
+  });
+
   test('of revoking: every resource that the filter matches counts, whatever its entries are', () => {
     const filters = [{ principal: { type: 'User', name: 'nobody' } }];
     expect(denialOfCommand(state, asker, { name: 'revokeAcls', filters })?.detail).toContain('may not ALL on shop');
