@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Heartbeats } from '../../src/engine/heartbeats.ts';
 import { Node } from '../../src/engine/node.ts';
 import { createMetaService, type MetaServiceServer } from '../../src/interfaces/metaservice/server.ts';
+import type { NodeTls } from '../../src/interfaces/tls/nodeTls.ts';
 import { openFileLog } from '../../src/log/file/open.ts';
 import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
 import type { EventLog } from '../../src/log/port.ts';
@@ -94,6 +95,7 @@ export interface ServeOptions {
   readonly logger?: Logger;
   readonly adminPassword?: string;
   readonly token?: string;
+  readonly tls?: NodeTls;
 }
 
 /** Starts a node that leads. @throws Error when it does not lead within 10 s */
@@ -117,6 +119,7 @@ export async function serveMetaService(options: ServeOptions = {}): Promise<Serv
     token: options.token ?? token,
     adminPassword,
     port: 5000,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
   await node.start();

@@ -83,10 +83,12 @@ export class ServedCluster {
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
     const { hasQueries = false, staticConfigs = {}, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
-    const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none', logger: silent });
+    const { logger = silent, tls } = wish;
+    const over = tls === undefined ? {} : { tls };
+    const peers = createPeers({ clusterSecret: wish.clusterSecret ?? 'none', logger, ...over });
     // The node must know its own address before it listens.
     const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
+    const url = `${tls?.isShown === true ? 'https' : 'http'}://127.0.0.1:${port}`;
     const membership = new MemoryMembership(this.hub);
     const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs });
     const head = () => ({ index: node.state.index, position: node.state.position });
@@ -94,7 +96,7 @@ export class ServedCluster {
       ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
       : new DirectHistory(this.hub, () => node.state.index);
     const heartbeats = new Heartbeats(clock);
-    const board = createHeartbeatBoard(node, heartbeats, silent);
+    const board = createHeartbeatBoard(node, heartbeats, silent, tls);
     const own = { node, log, history, sealer, clock, logger: silent, release: 'test', heartbeats, board };
     const server = createOperatorServer({ ...own, ...parts });
     await server.listen({ host: '127.0.0.1', port });

@@ -44,7 +44,7 @@ export class TestCa {
     const [cert, key, request] = ['pem', 'key', 'csr'].map((end) => join(this.#folder, `${file}.${end}`)) as [string, string, string];
     const wanted = [`extendedKeyUsage=${purpose}`, ...(names === '' ? [] : [`subjectAltName=${names}`])];
     const extensions = wanted.flatMap((extension) => ['-addext', extension]);
-    openssl('req', '-new', ...newKey, '-keyout', key, '-out', request, '-subj', `/CN=${name}`, ...extensions);
+    openssl('req', '-new', '-utf8', ...newKey, '-keyout', key, '-out', request, '-subj', `/CN=${name}`, ...extensions);
     const by = ['-config', join(this.#folder, 'ca.cnf'), '-cert', this.cert, '-keyfile', this.#key];
     openssl('ca', '-batch', '-notext', ...by, '-in', request, '-out', cert, '-startdate', dateIn(from), '-enddate', dateIn(to));
     return { cert, key };

@@ -34,14 +34,19 @@ const byReason: readonly (readonly [RegExp, TlsFailure])[] = [
 
 /** @param error of a request or a connection. @returns undefined when it is about something else; else nothing of a request has arrived */
 export function tlsFailureOf(error: unknown): TlsFailure | undefined {
-  const { code = '', message, reason } = error as { readonly code?: unknown; readonly message?: unknown; readonly reason?: unknown };
+  const {
+    cert,
+    code = '',
+    message,
+  } = error as {
+    readonly cert?: { readonly subjectaltname?: unknown };
+    readonly code?: unknown;
+    readonly message?: unknown;
+  };
   if (typeof code !== 'string') return undefined;
   const failure = Object.hasOwn(byCode, code) ? byCode[code] : undefined;
-  if (failure?.kind === 'wrong name' && typeof reason === 'string') {
-    // "Host: localhost. is not in the cert's altnames: DNS:n1.example"
-    const names = /altnames: (.*)$/s.exec(reason)?.[1];
-    return names === undefined ? failure : { ...failure, what: `its certificate is for ${names}` };
-  }
+  const names = cert?.subjectaltname;
+  if (failure?.kind === 'wrong name' && typeof names === 'string') return { ...failure, what: `its certificate is for ${names}` };
   if (failure !== undefined || !/^(EPROTO|ERR_SSL_)/.test(code)) return failure;
   const text = `${code} ${String(message)}`.toUpperCase().replaceAll(' ', '_');
   return byReason.find(([pattern]) => pattern.test(text))?.[1];
