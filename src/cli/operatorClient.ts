@@ -2,6 +2,7 @@ import type { Agent } from 'node:https';
 import { tlsFailureOf } from '../interfaces/tls/failures.ts';
 import { secureFetch } from '../interfaces/tls/secureFetch.ts';
 import { clientAgent, tlsRemedies } from './clientTls.ts';
+import { howToLogIn } from './credentials.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import { defaultOperatorUrl } from './settingNames.ts';
 import { harmless, type Terminal, waiting } from './terminal.ts';
@@ -64,6 +65,8 @@ export interface OperatorOptions {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  /** The header of that name: see `authorizationOf`. */
+  readonly authorization?: string;
 }
 
 /** The operator API of whichever node answers: addresses are tried in turn, the one that answered last comes first. */
@@ -79,6 +82,11 @@ export class OperatorClient {
     this.#urls = options.operator.split(',').map((address) => operatorUrl(address.trim()));
     this.#options = options;
     this.#terminal = terminal;
+  }
+
+  get #credentials(): { readonly authorization?: string } {
+    const { authorization } = this.#options;
+    return authorization === undefined ? {} : { authorization };
   }
 
   /** The address that is asked first. */
@@ -119,7 +127,8 @@ export class OperatorClient {
           this.#urls = [url, ...this.#urls.filter((other) => other !== url)];
           return response;
         }
-        refused = new Refused(await problemOf(response));
+        const problem = await problemOf(response);
+        refused = new Refused(response.status === 401 ? { ...problem, remedy: howToLogIn } : problem);
         if (!askAnother.has(refused.problem.code)) throw refused;
       } catch (error) {
         if (error instanceof Refused || error instanceof CommandFailure || call.signal?.aborted === true) throw error;
@@ -142,7 +151,7 @@ export class OperatorClient {
     for (const [name, value] of Object.entries(query)) if (value !== undefined) target.searchParams.set(name, String(value));
     const request = {
       method,
-      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...this.#credentials, ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: signal ?? AbortSignal.timeout(timeoutMs),
     };

@@ -28,8 +28,13 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addTransfer(program, parts, terminal);
   addAccess(program, terminal);
   addKeys(program, terminal);
+  addTokens(program, terminal);
+  addHashPassword(program, terminal);
   addCluster(program, terminal);
-  for (const command of asking(program)) for (const option of tlsOptions(terminal.env)) command.addOption(option);
+  for (const command of asking(program)) {
+    for (const option of [...tlsOptions(terminal.env), ...credentialOptions()]) command.addOption(option);
+    command.hook('preAction', async (_, called) => logIn(called, terminal));
+  }
   return program;
 }
 
@@ -58,6 +63,20 @@ const tlsOptions = (env: Terminal['env']): readonly Option[] => [
   new Option('--cert <FILE>', 'for https: the certificate to show when asked, PEM (or CHANCERY_CERT)').default(env['CHANCERY_CERT']),
   new Option('--key <FILE>', 'for https: its key, PEM (or CHANCERY_KEY)').default(env['CHANCERY_KEY']),
 ];
+/** Without defaults: `--help` must not show what a variable holds. */
+const credentialOptions = (): readonly Option[] => [
+  new Option('--token <TOKEN>', 'ask as the bearer of this token; better as CHANCERY_TOKEN: other users see flags').conflicts('user'),
+  new Option('--user <NAME>', 'ask as this user (or CHANCERY_USER), with CHANCERY_PASSWORD or a password that is asked for'),
+];
+
+/** Finds out as whom a command asks, before it begins; one that reads a file or a log asks nobody. */
+async function logIn(command: Command, terminal: Terminal): Promise<void> {
+  const options = command.opts<{ file?: string; log?: string; token?: string; user?: string }>();
+  const hasOwnLog = command.options.some(({ long }) => long === '--log') && (options.file ?? options.log) !== undefined;
+  if (hasOwnLog) return;
+  const { authorizationOf } = await import('./credentials.ts');
+  command.setOptionValue('authorization', await authorizationOf(options, terminal));
+}
 const jsonOption = (): Option => new Option('--json', 'answer as JSON');
 const logOption = (): Option => new Option('--log <URL>', 'a log without its server: file:DIR or zookeeper://h1:2181/root');
 const fileOption = (): Option => new Option('--file <FILE>', 'an exported log, without any server');
@@ -317,6 +336,47 @@ function addKeys(program: Command, terminal: Terminal): void {
     .action(async (id: string, options: object) => {
       const { shredKey } = await import('./keys.ts');
       await shredKey(id, options as Parameters<typeof shredKey>[1], terminal);
+    });
+}
+
+function addTokens(program: Command, terminal: Terminal): void {
+  const token = program.command('token').description('Bearer tokens, for programs: issued, listed, revoked.');
+  const asked = (command: Command): Command => command.addOption(operatorOption(terminal.env)).addOption(jsonOption());
+  const why = '--reason <TEXT>';
+  asked(token.command('issue').description('Issue a token; it is shown once, on standard output.'))
+    .option('--principal <PRINCIPAL>', 'as whom its bearer shall act, such as User:ci (default: as you)')
+    .option('--about <TEXT>', 'what it is for')
+    .option('--expires <TIME>', 'how long it counts: 90min, 12h, 30d, 52w (default: without an end)')
+    .option(why, 'why; kept with the act in the history')
+    .addHelpText('after', examples('chancery token issue --principal User:ci --about "the nightly build" --expires 30d > ci.token'))
+    .action(async (options: object) => {
+      const { issueToken } = await import('./token.ts');
+      await issueToken(options as Parameters<typeof issueToken>[0], terminal);
+    });
+  asked(token.command('list').description('The tokens that count, never what they are.'))
+    .addHelpText('after', examples('chancery token list'))
+    .action(async (options: object) => {
+      const { listTokens } = await import('./token.ts');
+      await listTokens(options as Parameters<typeof listTokens>[0], terminal);
+    });
+  asked(token.command('revoke').description('Revoke a token: from then on it is refused.'))
+    .argument('<id>', 'the token, as "token list" shows it')
+    .option(why, 'why; kept with the act in the history')
+    .addHelpText('after', examples('chancery token revoke Zk3v8wPq0LxT --reason "the laptop is lost"'))
+    .action(async (id: string, options: object) => {
+      const { revokeToken } = await import('./token.ts');
+      await revokeToken(id, options as Parameters<typeof revokeToken>[1], terminal);
+    });
+}
+
+function addHashPassword(program: Command, terminal: Terminal): void {
+  program
+    .command('hash-password')
+    .description('Hash a password for the section "users" of a settings file. It is typed, or comes on standard input.')
+    .addHelpText('after', examples('chancery hash-password', 'chancery hash-password < password.txt'))
+    .action(async () => {
+      const { hashPasswordCommand } = await import('./hashPassword.ts');
+      await hashPasswordCommand(terminal);
     });
 }
 
