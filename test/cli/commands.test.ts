@@ -35,7 +35,7 @@ test('what was set is there after a restart, and the history tells who set it', 
     out: [
       `Successfully set to '200MB' configuration '${rate}'.`,
       "Successfully set to 'paimon' configuration 'datalake.format'.",
-      'position 4 · in force on 1 of 1 nodes',
+      'position 5 · in force on 1 of 1 nodes',
       '',
     ].join('\n'),
     err: '',
@@ -54,7 +54,7 @@ test('what was set is there after a restart, and the history tells who set it', 
   );
   const { out } = await chancery(['history', '--subject', 'config/*'], { cwd, env });
   expect(withoutTimes(out)).toBe(
-    `4  hh:mm:ss  User:root  set ${rate}   unset → 200MB · set datalake.format   unset → paimon  "the lake is ready"  sql · n1\n`,
+    `5  hh:mm:ss  User:root  set ${rate}   unset → 200MB · set datalake.format   unset → paimon  "the lake is ready"  sql · n1\n`,
   );
   const everything = withoutTimes((await chancery(['history'], { cwd, env })).out).split('\n');
   expect(everything[0]).toBe('1  hh:mm:ss  chancery   log created, format 1');
@@ -76,12 +76,12 @@ test('a listing can be narrowed, and its JSON is whole', async () => {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => (JSON.parse(line) as { position: number }).position);
-  expect(await positions()).toEqual([1, 2, 3, 4, 5]);
+  expect(await positions()).toEqual([1, 2, 3, 4, 5, 6]);
   expect(await positions('--type', 'LogCreated,LeadershipTaken')).toEqual([1, 2]);
-  expect(await positions('--principal', 'User:root', '--limit', '1')).toEqual([5]);
-  expect(await positions('--principal', 'root')).toEqual([4, 5]);
-  expect(await positions('--principal', 'chancery')).toEqual([1, 2, 3]);
-  expect(await positions('--since', '1h', '--until', 'now', '--subject', 'config/datalake.format')).toEqual([4, 5]);
+  expect(await positions('--principal', 'User:root', '--limit', '1')).toEqual([6]);
+  expect(await positions('--principal', 'root')).toEqual([5, 6]);
+  expect(await positions('--principal', 'chancery')).toEqual([1, 2, 3, 4]);
+  expect(await positions('--since', '1h', '--until', 'now', '--subject', 'config/datalake.format')).toEqual([5, 6]);
   expect(await positions('--until', '1h')).toEqual([]);
   const some = await chancery(['history', '--limit', '2'], { cwd, env });
   expect(some.err).toBe('the newest 2; more with --limit\n');
@@ -119,7 +119,7 @@ test('scripts come as an argument, a file or standard input; answers as table, J
   writeFileSync(join(cwd, 'script.sql'), script);
   const json = await chancery(['sql', '--json', '-f', 'script.sql'], { cwd, env });
   expect(json.out).toContain('[\n  {"config_key": "datalake.format", "config_value": "paimon", "config_source": "DYNAMIC_CONFIG"}\n]\n');
-  expect(json.err).toBe('position 4 · in force on 1 of 1 nodes\n');
+  expect(json.err).toBe('position 5 · in force on 1 of 1 nodes\n');
   const csv = await chancery(['sql', '--csv'], { cwd, env, input: "CALL sys.get_cluster_configs('datalake.format');" });
   expect(csv).toEqual({ status: 0, out: 'config_key,config_value,config_source\r\ndatalake.format,paimon,DYNAMIC_CONFIG\r\n', err: '' });
   const select = await chancery(
@@ -144,7 +144,7 @@ test('the same key is the same act', async () => {
     "CALL sys.set_cluster_configs('datalake.format', 'paimon')",
   ];
   const [once, again] = [await chancery(set, { cwd }), await chancery(set, { cwd })];
-  expect(once.out).toContain('position 4 · ');
+  expect(once.out).toContain('position 5 · ');
   expect(again).toEqual(once);
   const other = await chancery([...set.slice(0, -1), "CALL sys.set_cluster_configs('datalake.format', 'hudi')"], { cwd });
   expect(other.status).toBe(1);
@@ -158,15 +158,15 @@ test('the state of any moment can be seen', async () => {
   await chancery(['sql', "CALL sys.set_cluster_configs('datalake.format', 'paimon')"], { cwd, env });
   await chancery(['sql', "CALL sys.set_cluster_configs('datalake.format', 'hudi')"], { cwd, env });
   const value = async (moment: string) => (await chancery(['at', moment, 'configs.dynamic.datalake.format.value.text'], { cwd, env })).out;
-  expect(await value('4')).toBe('"paimon"\n');
-  expect(await value('5')).toBe('"hudi"\n');
+  expect(await value('5')).toBe('"paimon"\n');
+  expect(await value('6')).toBe('"hudi"\n');
   expect(await value('now')).toBe('"hudi"\n');
   const before = await chancery(['at', '1h', '--json'], { cwd, env });
   expect(JSON.parse(before.out)).toMatchObject({ position: 0, at: 0, state: { configs: { dynamic: {} } } });
   expect(await chancery(['at', '99'], { cwd, env })).toEqual({
     status: 1,
     out: '',
-    err: 'refused: UNKNOWN_POSITION\nposition 99 has not happened yet, the newest is 5\nAsk for a position from 0 to 5.\n',
+    err: 'refused: UNKNOWN_POSITION\nposition 99 has not happened yet, the newest is 6\nAsk for a position from 0 to 6.\n',
   });
   expect((await chancery(['at', 'tomorrow'], { cwd, env })).status).toBe(2);
 });
@@ -178,13 +178,13 @@ test('the status names every node', async () => {
   expect(out).toBe(
     [
       `node  role    position  lag         address${' '.repeat(node.url.length - 7)}  release`,
-      `solo  leader         3  up to date  ${node.url}  0.2.0`,
+      `solo  leader         4  up to date  ${node.url}  0.2.0`,
       'solo leads, epoch 1 · as seen by solo',
       '',
     ].join('\n'),
   );
   const json = JSON.parse((await chancery(['status', '--operator', node.url, '--json'], { cwd })).out) as object;
-  expect(json).toMatchObject({ leaderId: 'solo', epoch: 1, nodes: [{ nodeId: 'solo', role: 'leader', position: 3, lag: 0 }] });
+  expect(json).toMatchObject({ leaderId: 'solo', epoch: 1, nodes: [{ nodeId: 'solo', role: 'leader', position: 4, lag: 0 }] });
 });
 
 test('a log is exported, checked, replayed without a server, and imported with the same hashes', async () => {
@@ -194,23 +194,25 @@ test('a log is exported, checked, replayed without a server, and imported with t
   await chancery(['sql', "CALL sys.set_cluster_configs('datalake.format', 'paimon')"], { cwd, env });
   const exported = await chancery(['export', 'log.ndjson'], { cwd, env });
   expect(exported.status).toBe(0);
-  expect(exported.err).toMatch(/^exported 4 events in \d entries to log\.ndjson\nchain [0-9a-f]{64}\n$/);
+  expect(exported.err).toMatch(/^exported 5 events in \d entries to log\.ndjson\nchain [0-9a-f]{64}\n$/);
   const live = await chancery(['verify'], { cwd, env });
-  expect(live.out).toMatch(/^sound: 4 events in \d entries, the last of \d\d:\d\d:\d\d\nchain [0-9a-f]{64}\nstate [0-9a-f]{64}\n$/);
+  expect(live.out).toMatch(
+    /^sound: 5 events in \d entries, the last of \d\d:\d\d:\d\d\nchain [0-9a-f]{64}\nstate [0-9a-f]{64}\nsecrets not looked at: /,
+  );
   await node.stop();
 
   expect((await chancery(['export', '--log', 'file:data'], { cwd })).out).toBe(readFileSync(join(cwd, 'log.ndjson'), 'utf8'));
   expect(await chancery(['verify', '--file', 'log.ndjson'], { cwd })).toEqual(live);
   expect(await chancery(['verify', '--log', 'file:data'], { cwd })).toEqual(live);
-  const replayed = await chancery(['replay', '--file', 'log.ndjson', '--from', '4'], { cwd });
+  const replayed = await chancery(['replay', '--file', 'log.ndjson', '--from', '5'], { cwd });
   const [act = '', change = '', ...more] = withoutTimes(replayed.out).split('\n');
-  expect(act).toBe('4  hh:mm:ss  User:root  set datalake.format   unset → paimon  sql · n1');
+  expect(act).toBe('5  hh:mm:ss  User:root  set datalake.format   unset → paimon  sql · n1');
   const patched = '    + configs.dynamic.datalake.format  ';
   expect(change.slice(0, patched.length)).toBe(patched);
-  const row = { value: { kind: 'text', text: 'paimon' }, position: 4, at: expect.any(Number) as number, principal: 'User:root' };
+  const row = { value: { kind: 'text', text: 'paimon' }, position: 5, at: expect.any(Number) as number, principal: 'User:root' };
   expect(JSON.parse(change.slice(patched.length))).toEqual(row);
   expect(more).toEqual(['']);
-  expect((await chancery(['replay', '--log', 'file:data', '--from', '4'], { cwd })).out).toBe(replayed.out);
+  expect((await chancery(['replay', '--log', 'file:data', '--from', '5'], { cwd })).out).toBe(replayed.out);
   const steps = await chancery(['replay', '--file', 'log.ndjson', '--step'], { cwd, input: '\nq\n' });
   expect(steps.out.split('\n').filter((line) => !line.startsWith(' ') && line !== '')).toHaveLength(2);
 
@@ -220,7 +222,7 @@ test('a log is exported, checked, replayed without a server, and imported with t
   expect(await chancery(['import', 'log.ndjson', '--log', 'file:copy'], { cwd })).toEqual({
     status: 1,
     out: '',
-    err: 'file:copy is not empty: it ends at position 4\nImport into a new log. Nothing was changed.\n',
+    err: 'file:copy is not empty: it ends at position 5\nImport into a new log. Nothing was changed.\n',
   });
   const onCopy = await serve(cwd, ['--log', 'file:copy']);
   expect(onCopy.out()).toContain('leader of epoch 3');

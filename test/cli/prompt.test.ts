@@ -54,7 +54,7 @@ test('a session at the prompt', async () => {
   terminal.type('CALL sys.set_cluster_configs(\n');
   await terminal.shows('...> ');
   terminal.type("'datalake.format', 'paimon');\n");
-  await terminal.shows('position 4 · in force on 1 of 1 nodes');
+  await terminal.shows('position 5 · in force on 1 of 1 nodes');
   await terminal.shows('sys> ');
   terminal.type('SELEKT 1;\n');
   await terminal.shows('did you mean SELECT?');
@@ -67,7 +67,7 @@ test('a session at the prompt', async () => {
   terminal.type('CALL sys.app\t');
   await terminal.shows('sys.append_cluster_configs');
   terminal.type("('security.sasl.plain.credentials', 'alice:hunter22');\n");
-  await terminal.shows('position 5');
+  await terminal.shows('position 6');
   await terminal.shows('sys> ');
   terminal.type('\\h\n');
   await terminal.shows('Tab completes');

@@ -39,7 +39,7 @@ describe('a refused statement', () => {
     expect(second.out).toContain('fluss_catalog');
     expect(second.err).toMatch(/^refused: \w*UNKNOWN_PROCEDURE in statement 2\n/);
     const { out } = await chancery(['status', '--json', '--operator', node.url], { cwd });
-    expect(JSON.parse(out)).toMatchObject({ nodes: [{ position: 3 }] });
+    expect(JSON.parse(out)).toMatchObject({ nodes: [{ position: 4 }] });
   });
 });
 
