@@ -27,12 +27,14 @@ export interface NodeProcess {
  * @param settings of `chancery serve`, as CHANCERY_* variables without the prefix; what it prints goes to `<folder>/<nodeId>.log`. The
  *   Meta Service is off unless META_SERVICE says where: many nodes share a machine.
  * @param program the main.ts to run: this one, or that of a patched copy of the sources.
+ * @param flags of node itself, such as `--max-old-space-size=96`.
  */
 export async function nodeProcess(
   nodeId: string,
   folder: string,
   settings: Readonly<Record<string, string>>,
   program = join(import.meta.dirname, '../../src/main.ts'),
+  flags: readonly string[] = [],
 ): Promise<NodeProcess> {
   const operator = settings['OPERATOR'] ?? `127.0.0.1:${(await freePorts(1))[0]}`;
   mkdirSync(folder, { recursive: true });
@@ -41,7 +43,7 @@ export async function nodeProcess(
   const variables = Object.fromEntries(Object.entries(names).map(([name, value]) => [`CHANCERY_${name}`, value]));
   const start = (): ChildProcess => {
     const output = openSync(join(folder, `${nodeId}.log`), 'a');
-    const child = spawn(process.execPath, [program, 'serve'], {
+    const child = spawn(process.execPath, [...flags, program, 'serve'], {
       cwd: folder,
       env: { PATH: process.env['PATH'] ?? '', ...variables },
       stdio: ['ignore', output, output],
