@@ -14,6 +14,7 @@ import { rejection } from '../../rejection.ts';
 import type { KeyRing } from '../../secrets/port.ts';
 import { createSecureServer } from '../tls/listener.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
+import { certificatePrincipal } from '../tls/principal.ts';
 import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads } from './authorization.ts';
@@ -88,7 +89,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const metrics = createMetrics(node, log, streams, parts.tls);
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
-  identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger });
+  identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger, certificatePrincipal });
   authorizeReads(http, node);
   measure(http, metrics);
   void http.register(swagger, {
