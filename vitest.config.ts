@@ -6,7 +6,7 @@ const cluster = [
   'test/zookeeper/**/*.test.ts',
   'test/cluster/**/*.test.ts',
   'test/contract/zookeeper*.test.ts',
-  'test/cli/{commands,prompt,refusals}.test.ts',
+  'test/cli/{authentication,commands,prompt,refusals}.test.ts',
   'test/history/{process,select}.test.ts',
   'test/sql/{select,child}.test.ts',
   'test/file/crash.test.ts',
