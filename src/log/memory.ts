@@ -82,16 +82,7 @@ export class MemoryHub {
     const holder = this.#present.get(session.member.nodeId);
     if (holder !== undefined) throw new NodeIdTaken(session.member.nodeId, holder.member.operatorUrl);
     this.#present.set(session.member.nodeId, session);
-    this.campaign(session);
-  }
-
-  campaign({ member: { nodeId } }: Session): void {
-    this.#candidates = [...this.#candidates.filter((id) => id !== nodeId), nodeId];
-    this.#tell();
-  }
-
-  withdraw({ member: { nodeId } }: Session): void {
-    this.#candidates = this.#candidates.filter((id) => id !== nodeId);
+    this.#candidates = [...this.#candidates, session.member.nodeId];
     this.#tell();
   }
 
@@ -298,15 +289,6 @@ export class MemoryMembership implements Membership {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  async resign(): Promise<void> {
-    const session = this.#session;
-    if (session === undefined || !this.#hub.has(session)) return;
-    this.#hub.withdraw(session);
-    await this.#refreshSoon(); // A sole member must see itself step down, too, before it leads anew.
-    if (this.#hub.has(session)) this.#hub.campaign(session);
-    await this.#refreshSoon();
   }
 
   async leave(): Promise<void> {

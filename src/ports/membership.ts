@@ -30,8 +30,7 @@ export interface Membership {
   standing(): Standing;
   /** Calls back after every change of `members` or `standing`; returns how to stop that. */
   onChange(listener: () => void): () => void;
-  /** Gives up a leadership that proved useless (fenced, a fault) and campaigns again behind the others. */
-  resign(): Promise<void>;
+  /** Gives up whatever it has: the next one may lead at once. */
   leave(): Promise<void>;
 }
 

@@ -32,7 +32,6 @@ async function lonely(hasCaughtUp = true): Promise<MetaService> {
     publish: () => {},
     members: () => [],
     standing: () => ({ kind: 'follower', leaderId: undefined }),
-    resign: async () => {},
     onChange: () => () => {},
   };
   const peers = { submit: () => Promise.reject(new Error('there is no other node')) };

@@ -84,23 +84,6 @@ test('the node that came first leads; the next one does when it leaves', async (
   await sees(c, ['b', 'c']);
 });
 
-test('resigning goes behind the others; a sole node steps down before it leads anew', async () => {
-  const a = await joined('a');
-  await a.membership.resign();
-  await leads(a);
-  expect(a.standings.join(' ')).toContain('leader follower leader');
-  const [b, c] = [await joined('b'), await joined('c')];
-  await a.membership.resign();
-  expect(a.membership.standing().kind).toBe('follower');
-  await leads(b);
-  await Promise.all([followsIt(a, 'b'), followsIt(c, 'b')]);
-  await b.membership.resign();
-  await leads(c);
-  await c.membership.resign();
-  await leads(a);
-  for (const node of [a, b, c]) await sees(node, ['a', 'b', 'c']);
-});
-
 test('a leader that is cut off steps down before another one leads; back, it follows', async () => {
   const [a, b] = [await joined('a'), await joined('b')];
   await leads(a);

@@ -35,14 +35,6 @@ export class SoleMembership implements Membership {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Steps down and leads anew: listeners see both, so that a leadership that proved useless is taken again from the start. */
-  async resign(): Promise<void> {
-    if (this.#standing.kind !== 'leader') return;
-    this.#change(this.#self, away);
-    await new Promise((resolve) => setImmediate(resolve));
-    if (this.#self !== undefined) this.#change(this.#self, { kind: 'leader' });
-  }
-
   async leave(): Promise<void> {
     this.#change(undefined, away);
   }

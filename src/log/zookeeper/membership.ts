@@ -60,12 +60,10 @@ export class ZooKeeperMembership implements Membership {
   #isIntruded = false;
   #changed = Promise.withResolvers<void>();
   readonly #wake = (): void => this.#changed.resolve();
-  /** Names in `election` that this node gave up and that must go before it campaigns again. */
-  #resigned = new Set<string>();
   #ownCandidate: string | undefined;
   #loop: Promise<void> | undefined;
 
-  /** @param timeoutMs bounds joining (beyond the wait for a stale node of the same id), resigning and leaving */
+  /** @param timeoutMs bounds joining (beyond the wait for a stale node of the same id) and leaving */
   constructor(session: Session, layout: Layout, timeoutMs: number, onProgress: (text: string) => void = () => {}) {
     this.#session = session;
     this.#layout = layout;
@@ -111,16 +109,6 @@ export class ZooKeeperMembership implements Membership {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  /** Believes itself a follower at once, whether ZooKeeper can be told or not. */
-  async resign(): Promise<void> {
-    const own = this.#ownCandidate;
-    if (own === undefined || this.#loop === undefined) return;
-    this.#resigned.add(own);
-    this.#show(this.#members, followsNobody);
-    this.#changed.resolve();
-    await this.#until(() => !this.#resigned.has(own));
   }
 
   async leave(): Promise<void> {
@@ -175,16 +163,14 @@ export class ZooKeeperMembership implements Membership {
   async #reconcile(): Promise<void> {
     const self = this.#self;
     if (self === undefined) return;
-    const resigned = new Set(this.#resigned);
     await this.#keepRegistered(self);
     let candidates = await this.#candidates();
-    if (await this.#keepCampaigning(self, candidates, resigned)) candidates = await this.#candidates();
+    if (await this.#keepCampaigning(self, candidates)) candidates = await this.#candidates();
     const members = await this.#registered();
     const [first] = candidates;
-    const leads = first?.isOwn === true && first.name === this.#ownCandidate && !this.#resigned.has(first.name);
+    const leads = first?.isOwn === true && first.name === this.#ownCandidate;
     const leaderId = first?.isOwn === true ? undefined : first?.nodeId;
     this.#show(members, leads ? { kind: 'leader' } : { kind: 'follower', leaderId });
-    for (const name of resigned) this.#resigned.delete(name);
   }
 
   async #registered(): Promise<readonly Member[]> {
@@ -221,10 +207,10 @@ export class ZooKeeperMembership implements Membership {
   }
 
   /** Exactly one candidacy, none while another session holds the node's id. @returns whether anything was changed */
-  async #keepCampaigning(self: Member, candidates: readonly Candidate[], resigned: ReadonlySet<string>): Promise<boolean> {
+  async #keepCampaigning(self: Member, candidates: readonly Candidate[]): Promise<boolean> {
     const { election } = this.#layout;
     const own = candidates.filter((each) => each.isOwn);
-    const kept = this.#isIntruded ? undefined : own.find((each) => !resigned.has(each.name));
+    const kept = this.#isIntruded ? undefined : own[0];
     const superfluous = own.filter((each) => each !== kept);
     for (const { name } of superfluous) await unlessRefused(this.#session.remove(`${election}/${name}`), 'NO_NODE');
     // A candidacy is created once more when the reply was lost: the next pass finds both and removes the later one.
@@ -234,12 +220,6 @@ export class ZooKeeperMembership implements Membership {
         : undefined;
     this.#ownCandidate = kept?.name ?? created?.slice(election.length + 1);
     return superfluous.length > 0 || created !== undefined;
-  }
-
-  /** Waits for what the loop will bring about, but never for longer than the timeout. */
-  async #until(isDone: () => boolean): Promise<void> {
-    const deadline = performance.now() + this.#timeoutMs;
-    while (!isDone() && performance.now() < deadline && !this.#closing.signal.aborted) await pause(5);
   }
 
   #show(members: readonly Member[], standing: Standing): void {
