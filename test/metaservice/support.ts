@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { ConfigValue } from '../../events/configs.ts';
 import { Heartbeats } from '../../src/engine/heartbeats.ts';
 import { Node } from '../../src/engine/node.ts';
 import { createMetaService, type MetaServiceServer } from '../../src/interfaces/metaservice/server.ts';
+import type { RpcAccess } from '../../src/interfaces/metaservice/service.ts';
 import type { NodeTls } from '../../src/interfaces/tls/nodeTls.ts';
 import { openFileLog } from '../../src/log/file/open.ts';
 import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
@@ -95,6 +97,10 @@ export interface ServeOptions {
   readonly logger?: Logger;
   readonly adminPassword?: string;
   readonly token?: string;
+  readonly principal?: string;
+  readonly rpc?: RpcAccess;
+  /** Cluster configs of the node's file. */
+  readonly staticConfigs?: Readonly<Record<string, ConfigValue>>;
   readonly tls?: NodeTls;
 }
 
@@ -105,7 +111,17 @@ export async function serveMetaService(options: ServeOptions = {}): Promise<Serv
   const { log, membership } = await opened(kind, folder);
   const peers = { submit: () => Promise.reject(new Error('there is no other node')) };
   const operatorUrl = 'http://127.0.0.1:1';
-  const node = new Node({ nodeId: 'n1', operatorUrl, release: 'test', log, membership, peers, clock, logger, staticConfigs: {} });
+  const node = new Node({
+    nodeId: 'n1',
+    operatorUrl,
+    release: 'test',
+    log,
+    membership,
+    peers,
+    clock,
+    logger,
+    staticConfigs: options.staticConfigs ?? {},
+  });
   const heartbeats = new Heartbeats(clock);
   const board = { record: async () => undefined, list: async () => heartbeats.list() };
   const sealer = createSealer([{ keyId: 'test', key: Buffer.alloc(32, 7) }], 'test');
@@ -119,6 +135,8 @@ export async function serveMetaService(options: ServeOptions = {}): Promise<Serv
     token: options.token ?? token,
     adminPassword,
     port: 5000,
+    ...(options.principal === undefined ? {} : { principal: options.principal }),
+    ...(options.rpc === undefined ? {} : { rpc: options.rpc }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
