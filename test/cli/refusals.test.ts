@@ -287,7 +287,8 @@ describe('a node', () => {
     expect(`${ended.out}${ended.err}`).not.toContain(env.CHANCERY_META_SERVICE_TOKEN);
     expect(ended.err).not.toContain('everybody knows');
     const loud = await serve(cwd, ['--meta-service', `0.0.0.0:${other}`]);
-    const warning = `WHOEVER REACHES 0.0.0.0:${other} HAS THE TOKEN OF THE META SERVICE: everybody knows it; set CHANCERY_META_SERVICE_TOKEN`;
+    const remedy = 'everybody knows it; set CHANCERY_META_SERVICE_TOKEN';
+    const warning = `WHOEVER REACHES 0.0.0.0:${other} HAS THE TOKEN OF THE META SERVICE: ${remedy}`;
     expect(loud.err()).toContain(warning);
     expect(loud.out()).toContain(`  WARNING: ${warning}\n`);
   });
