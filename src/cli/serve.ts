@@ -150,7 +150,7 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
   });
   const secret = clusterSecret === undefined ? {} : { clusterSecret };
   const heartbeats = new Heartbeats(systemClock);
-  const board = createHeartbeatBoard(node, heartbeats, logger, tls);
+  const board = createHeartbeatBoard(node, heartbeats, { logger, tls, ...secret });
   const shared = { node, log, sealer, clock: systemClock, logger, tls };
   const authenticator = new Authenticator({ ...authentication, state: () => node.state, sealer, clock: systemClock });
   const server = createOperatorServer({ ...shared, history, release, heartbeats, board, authenticator, ...secret });

@@ -160,6 +160,10 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'GET /ready': open,
   'GET /openapi.json': open,
   'POST /internal/v1/submit': { kind: 'open', about: 'signed with the secret of the cluster; each command is judged for its own caller' },
+  'POST /internal/v1/heartbeats': {
+    kind: 'open',
+    about: 'signed with the secret of the cluster; who may was judged by the node that sends it',
+  },
   'GET /metrics': known,
   'GET /v1/status': known,
   'GET /v1/whoami': judged('nothing: it is about the caller'),

@@ -3,7 +3,8 @@
  * Method: two real operator interfaces over one log, asked over HTTP.
  */
 import { afterEach, expect, test } from 'vitest';
-import { ServedCluster } from './support.ts';
+import { signatureOf } from '../../src/interfaces/operator/clusterSignature.ts';
+import { call, ServedCluster } from './support.ts';
 
 const clusters: ServedCluster[] = [];
 afterEach(async () => {
@@ -57,10 +58,21 @@ test('a report to a follower is kept by the leader and shown by both', async () 
 });
 
 test('what was passed on is never passed on again', async () => {
-  const { follower } = await two();
-  const refused = await post(follower.url, report, { 'chancery-passed-on': '1' });
-  expect(refused.status).toBe(503);
-  expect(refused.body).toMatchObject({ code: 'NO_LEADER' });
+  const { follower, leader } = await two();
+  const passed = '/internal/v1/heartbeats';
+  const given = JSON.stringify({ heartbeat: report });
+  const sign = (secret: string) => ({ 'chancery-signature': signatureOf(secret, 'POST', passed, Buffer.from(given)) });
+  const answers = [
+    await call(follower.url + passed, { body: given, headers: sign('a secret for tests only') }),
+    await call(leader.url + passed, { body: given, headers: sign('another secret') }),
+    await call(leader.url + passed, { body: given }),
+  ];
+  expect(answers.map(({ json, status }) => [status, json['code']])).toEqual([
+    [503, 'NO_LEADER'],
+    [401, 'UNAUTHENTICATED'],
+    [401, 'UNAUTHENTICATED'],
+  ]);
+  expect(await list(leader.url)).toEqual({ heartbeats: [] });
 });
 
 test.each([

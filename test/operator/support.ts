@@ -96,7 +96,7 @@ export class ServedCluster {
       ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
       : new DirectHistory(this.hub, () => node.state.index);
     const heartbeats = new Heartbeats(clock);
-    const board = createHeartbeatBoard(node, heartbeats, silent, tls);
+    const board = createHeartbeatBoard(node, heartbeats, { logger: silent, clusterSecret: wish.clusterSecret ?? 'none', ...over });
     const own = { node, log, history, sealer, clock, logger: silent, release: 'test', heartbeats, board };
     const server = createOperatorServer({ ...own, ...parts });
     await server.listen({ host: '127.0.0.1', port });

@@ -10,11 +10,12 @@ import { type Rejection, rejection, rejections } from '../../rejection.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import { secureFetch } from '../tls/secureFetch.ts';
 import { refusals } from './answers.ts';
-import { malformed, problemOfRejection, Refused } from './problems.ts';
+import { signatureHeader, signatureOf } from './clusterSignature.ts';
+import { malformed, problemOfRejection, problemOfZod, Refused } from './problems.ts';
+import { type SignedParts, signedRoute } from './signedRoutes.ts';
 
-export const heartbeatsPath = '/v1/compute-nodes/heartbeats';
-/** Marks what another node passed on: it is kept here or refused, never passed on again. */
-const passedOnHeader = 'chancery-passed-on';
+const heartbeatsPath = '/v1/compute-nodes/heartbeats';
+const passedOnPath = '/internal/v1/heartbeats';
 const leaderMs = 2_000;
 
 const port = z.number().int().min(-1).max(65_535);
@@ -45,13 +46,7 @@ const tags = ['compute nodes'];
  * POST /v1/compute-nodes/heartbeats: what a backend reports of itself, for cloud_cluster_status of the Meta Service. Any node takes it;
  * the leader keeps it, in memory alone. GET lists what is known.
  */
-export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: Heartbeats; board: HeartbeatBoard }> = async (
-  http,
-  { board, heartbeats, node },
-) => {
-  // Another node's question is answered from here alone: two nodes that each take the other for the leader must not go on for ever.
-  const boardFor = (headers: Readonly<Record<string, unknown>>): HeartbeatBoard =>
-    headers[passedOnHeader] === undefined ? board : own(node, heartbeats);
+export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; board: HeartbeatBoard }> = async (http, { board, node }) => {
   http.post(
     heartbeatsPath,
     { schema: { summary: 'A backend reports of itself', tags, body, response: { 200: kept, ...refusals } } },
@@ -61,7 +56,7 @@ export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: He
       // A report of a mistyped instance would be taken, and shown nowhere.
       if (instanceId === undefined || instanceOf(node.state.instances, instanceId) === undefined)
         throw new Refused(malformed(given === undefined ? 'cloudUniqueId' : 'instanceId', 'it names no instance'));
-      const refused = await boardFor(request.headers).record({ ...report, instanceId });
+      const refused = await board.record({ ...report, instanceId });
       if (refused !== undefined) throw new Refused(problemOfRejection(refused));
       return reply.send({ instanceId, nextWithinMs: heartbeatLimits.periodMs });
     },
@@ -69,8 +64,31 @@ export const heartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: He
   http.get(
     heartbeatsPath,
     { schema: { summary: 'What backends reported', tags, response: { 200: listJson, ...refusals } } },
-    async (request, reply) => reply.send({ heartbeats: [...(await boardFor(request.headers).list())] }),
+    async (_request, reply) => reply.send({ heartbeats: [...(await board.list())] }),
   );
+};
+
+const passedOn = z.strictObject({ heartbeat: heartbeatJson.optional() });
+const passedOnBytes = 64 * 1024;
+
+/**
+ * POST /internal/v1/heartbeats: what another node was told, or is asked for. Answered from here alone: two nodes that each take the
+ * other for the leader must not go on for ever.
+ */
+export const passedHeartbeatRoutes: FastifyPluginAsyncZod<{ node: Node; heartbeats: Heartbeats; signed: SignedParts }> = async (
+  http,
+  { heartbeats, node, signed },
+) => {
+  const here = own(node, heartbeats);
+  signedRoute(http, signed, passedOnPath, passedOnBytes, async (given) => {
+    const parsed = passedOn.safeParse(given);
+    if (!parsed.success) throw new Refused(problemOfZod(parsed.error));
+    const { heartbeat } = parsed.data;
+    if (heartbeat === undefined) return { heartbeats: await here.list() };
+    const refused = await here.record(heartbeat);
+    if (refused !== undefined) throw new Refused(problemOfRejection(refused));
+    return {};
+  });
 };
 
 /** The reports kept here, for as long as this node leads. */
@@ -80,13 +98,20 @@ const own = (node: Pick<Node, 'role'>, heartbeats: Heartbeats): HeartbeatBoard =
 });
 const nobodyLeads: Rejection = rejection('NO_LEADER', '', 'no node keeps heartbeats at the moment');
 
+export interface BoardParts {
+  readonly logger: Logger;
+  /** Without one there is no other node. */
+  readonly clusterSecret?: string;
+  readonly tls?: Pick<NodeTls, 'agent'>;
+}
+
 /** Keeps reports while this node leads, else hands them to the leader and asks it, over its operator API. */
-export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger: Logger, tls?: Pick<NodeTls, 'agent'>): HeartbeatBoard {
+export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, parts: BoardParts): HeartbeatBoard {
   const here = own(node, heartbeats);
   return {
     record: async (heartbeat) => {
       if (node.role === 'leader') return await here.record(heartbeat);
-      const answer = await askLeader(node, logger, tls, heartbeat);
+      const answer = await askLeader(node, parts, { heartbeat });
       if (answer === undefined) return nobodyLeads;
       if (answer.ok) return undefined;
       const { code, detail } = (await answer.json()) as { readonly code?: string; readonly detail?: string };
@@ -95,7 +120,7 @@ export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger:
     },
     list: async () => {
       if (node.role === 'leader') return await here.list();
-      const answer = await askLeader(node, logger, tls);
+      const answer = await askLeader(node, parts, {});
       const listed = answer?.ok === true ? listJson.safeParse(await answer.json()) : undefined;
       return listed?.success === true ? listed.data.heartbeats : [];
     },
@@ -105,18 +130,18 @@ export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, logger:
 /** @returns undefined when there is no leader, or none that answers */
 async function askLeader(
   node: Node,
-  logger: Logger,
-  tls: Pick<NodeTls, 'agent'> | undefined,
-  heartbeat?: Heartbeat,
+  { clusterSecret, logger, tls }: BoardParts,
+  asked: { readonly heartbeat?: Heartbeat },
 ): Promise<Response | undefined> {
   const { leaderId, members } = node.status();
   const leader = members.find(({ nodeId }) => nodeId === leaderId);
-  if (leader === undefined) return undefined;
+  if (leader === undefined || clusterSecret === undefined) return undefined;
   try {
-    const url = new URL(heartbeatsPath, leader.operatorUrl);
-    const headers = { [passedOnHeader]: '1', 'content-type': 'application/json' };
-    const body = heartbeat === undefined ? {} : { method: 'POST', body: JSON.stringify(heartbeat) };
-    const options = { headers, ...body, signal: AbortSignal.timeout(leaderMs) };
+    const url = new URL(passedOnPath, leader.operatorUrl);
+    const text = JSON.stringify(asked);
+    const signature = signatureOf(clusterSecret, 'POST', passedOnPath, Buffer.from(text));
+    const headers = { [signatureHeader]: signature, 'content-type': 'application/json' };
+    const options = { headers, method: 'POST', body: text, signal: AbortSignal.timeout(leaderMs) };
     return await (tls === undefined || url.protocol !== 'https:' ? fetch(url, options) : secureFetch(url, options, tls.agent));
   } catch (error) {
     logger.debug({ err: error, leader: leader.nodeId }, 'the leader was not reached with a heartbeat');

@@ -24,7 +24,7 @@ import { denialRoutes } from './denials.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
 import { eventRoutes } from './events.ts';
 import { healthRoutes, Readiness } from './health.ts';
-import { heartbeatRoutes } from './heartbeats.ts';
+import { heartbeatRoutes, passedHeartbeatRoutes } from './heartbeats.ts';
 import { identifyCallers } from './identity.ts';
 import { instanceRoutes } from './instances.ts';
 import { parseJson } from './json.ts';
@@ -145,13 +145,17 @@ function registerRoutes(
   void http.register(tokenRoutes, { node, clock });
   void http.register(eventRoutes, { node, history, streams: own.streams });
   void http.register(stateRoutes, { history });
-  void http.register(heartbeatRoutes, { node, heartbeats, board });
+  void http.register(heartbeatRoutes, { node, board });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });
   void http.register(logRoutes, { node, log });
   void http.register(healthRoutes, { node, readiness: own.readiness });
   void http.register(metricsRoutes, { metrics: own.metrics });
-  if (clusterSecret !== undefined) void http.register(submissionRoutes, { node, clusterSecret, logger: parts.logger });
+  if (clusterSecret !== undefined) {
+    const signed = { clusterSecret, logger: parts.logger };
+    void http.register(submissionRoutes, { node, signed });
+    void http.register(passedHeartbeatRoutes, { node, heartbeats, signed });
+  }
   void http.register(async (scope) => {
     scope.get('/openapi.json', { schema: { hide: true } }, async () => http.swagger());
   });

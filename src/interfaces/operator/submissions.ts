@@ -5,11 +5,9 @@ import { parseCommand } from '../../deciders/commands.ts';
 import { type ForwardedRequest, forwardingLimits } from '../../engine/forwarding.ts';
 import type { Node } from '../../engine/node.ts';
 import type { Reply } from '../../engine/submission.ts';
-import type { Logger } from '../../ports/logger.ts';
 import { rejection } from '../../rejection.ts';
-import { isSigned, seldom, signatureHeader } from './clusterSignature.ts';
-import { parseJson } from './json.ts';
-import { malformed, problem, problemOfZod, Refused } from './problems.ts';
+import { malformed, problemOfZod, Refused } from './problems.ts';
+import { type SignedParts, signedRoute } from './signedRoutes.ts';
 
 export const submitPath = '/internal/v1/submit';
 export const submitLimits = { bytes: 4 * 1024 * 1024, timeLeftMs: 60_000 } as const;
@@ -31,35 +29,12 @@ const forwarded = z.strictObject({
  * POST /internal/v1/submit: what another node of this cluster was asked for and this one, the leader, shall decide. Bytes are
  * checked against the cluster secret before they are looked at; each command is checked as if it came from outside.
  */
-export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; clusterSecret: string; logger: Logger }> = async (
-  http,
-  { node, clusterSecret, logger },
-) => {
-  const warn = seldom((text) => logger.warn({}, text));
-  http.removeAllContentTypeParsers();
-  http.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: submitLimits.bytes }, (_request, body, done) => done(null, body));
-  // Nobody without the secret makes this node read 4 MB: that a signature is there is seen before the body.
-  http.addHook('onRequest', async (request) => {
-    if (request.headers[signatureHeader] === undefined) throw unauthenticated();
-  });
-  http.post(submitPath, { bodyLimit: submitLimits.bytes, schema: { hide: true } }, async (request, reply) => {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    if (!isSigned(request.headers[signatureHeader], clusterSecret, 'POST', submitPath, body)) {
-      warn(request.ip, `refused a request between nodes from ${request.ip}: it was signed with another --cluster-secret`);
-      throw unauthenticated();
-    }
-    const parsed = forwarded.safeParse(parseJson(body));
+export const submissionRoutes: FastifyPluginAsyncZod<{ node: Node; signed: SignedParts }> = async (http, { node, signed }) =>
+  signedRoute(http, signed, submitPath, submitLimits.bytes, async (body) => {
+    const parsed = forwarded.safeParse(body);
     if (!parsed.success) throw new Refused(problemOfZod(parsed.error));
-    return reply.send({ replies: await decideAll(node, parsed.data.requests) });
+    return { replies: await decideAll(node, parsed.data.requests) };
   });
-};
-
-const unauthenticated = (): Refused =>
-  new Refused(
-    problem('UNAUTHENTICATED', 'this request does not prove that it comes from a node of this cluster', {
-      remedy: 'Give all nodes of the cluster the same --cluster-secret.',
-    }),
-  );
 
 /** One reply each, in order; a command that this release does not understand is refused and holds up no other. */
 async function decideAll(node: Node, requests: z.infer<typeof forwarded>['requests']): Promise<readonly Reply[]> {
