@@ -53,7 +53,7 @@ export const grantAcls = defineCommand({
       added.push(each);
     }
     const size = state.acls.size + added.length;
-    if (added.length > 0 && size > aclLimits.total)
+    if (size > aclLimits.total)
       return refused(rejection('TOO_LARGE', 'acls', `there would be ${size} entries; there are at most ${aclLimits.total}`));
     return added.length === 0 ? accept() : accept(aclGranted({ acls: added }));
   },
