@@ -1,0 +1,230 @@
+/**
+ * Goal: whatever the cluster, a plan is legal, empties tagged servers, reaches its first goal, makes no distribution worse, and is the one
+ * that the rules give when they are followed without any cleverness.
+ * Method: random clusters of up to 50 servers and 500 buckets; a slow transcription of the contract on small ones (bruteForce.ts).
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { Bucket, Cluster, Goal, Server } from '../../src/rebalance/cluster.ts';
+import type { Move, Step } from '../../src/rebalance/moves.ts';
+import { type Plan, planRebalance, type Unmet } from '../../src/rebalance/planner.ts';
+import { replay } from '../support/replay.ts';
+import { bruteForce, nameOf } from './bruteForce.ts';
+import { type Making, madeCluster, makings, shuffled, someGoals } from './randomClusters.ts';
+
+const large = makings({ servers: 50, buckets: 500 });
+const small = makings({ servers: 12, buckets: 60 });
+
+/** Runs a property on clusters whose goals can be pursued. `runs` counts all draws, those that fail among them. */
+function forPlans(of: fc.Arbitrary<Making>, runs: number, check: (cluster: Cluster, goals: readonly Goal[], plan: Plan) => void): void {
+  let planned = 0;
+  const property = fc.property(of, someGoals, (making, goals) => {
+    const cluster = madeCluster(making);
+    const planning = planRebalance(cluster, goals);
+    if (planning.kind === 'failed') return;
+    planned += 1;
+    check(cluster, goals, planning.plan);
+  });
+  fc.assert(property, replay({ numRuns: runs }).params as object);
+  expect(planned).toBeGreaterThan(0);
+}
+
+const isOpen = ({ isLive, tag }: Server): boolean => isLive && tag === undefined;
+const openIds = (cluster: Cluster): ReadonlySet<number> => new Set(cluster.servers.filter(isOpen).map(({ id }) => id));
+const rackOf = (cluster: Cluster, id: number): string => cluster.servers.find((server) => server.id === id)?.rack ?? 'default_rack';
+
+/** The buckets that somebody live leads, as `then` says they become. */
+function bucketsAfter(cluster: Cluster, plan: Plan, then: (move: Move) => Pick<Bucket, 'leader' | 'replicas'>): readonly Bucket[] {
+  const moves = new Map(plan.moves.map((move) => [nameOf(move), move]));
+  const live = new Set(cluster.servers.filter((server) => server.isLive).map((server) => server.id));
+  return cluster.buckets
+    .filter(({ leader, replicas }) => replicas.includes(leader) && live.has(leader))
+    .map((bucket) => {
+      const move = moves.get(nameOf(bucket));
+      return move === undefined ? bucket : { ...bucket, ...then(move) };
+    });
+}
+const whole = ({ newLeader, newReplicas }: Move) => ({ leader: newLeader, replicas: newReplicas });
+/** A bucket after those steps alone that the given asked for. */
+const partly = (askers: ReadonlySet<Step['askedBy']>) => (move: Move) => {
+  const replicas = [...move.originalReplicas];
+  let leader = move.originalLeader;
+  for (const { from, kind, to } of move.steps.filter((step) => askers.has(step.askedBy))) {
+    if (kind === 'REPLICA') replicas[replicas.indexOf(from)] = to;
+    if (leader === from) leader = to;
+  }
+  return { leader, replicas };
+};
+
+const countsOf = (buckets: readonly Bucket[], ids: Iterable<number>, goal: Goal): readonly number[] => {
+  const counts = new Map([...ids].map((id) => [id, 0]));
+  for (const { leader, replicas } of buckets)
+    for (const id of goal === 'LEADER_DISTRIBUTION' ? [leader] : replicas) if (counts.has(id)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  return [...counts.values()];
+};
+function deviation(counts: readonly number[]): number {
+  const average = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return Math.sqrt(counts.reduce((sum, count) => sum + (count - average) ** 2, 0) / counts.length);
+}
+
+/** What is wrong with a move, in words; nothing on a good day. */
+function faultsOf(move: Move, original: Bucket | undefined, open: ReadonlySet<number>): readonly string[] {
+  const { newLeader, newReplicas, originalLeader, originalReplicas, steps } = move;
+  const { leader, replicas } = partly(new Set(steps.map(({ askedBy }) => askedBy)))(move);
+  const rules: readonly (readonly [string, boolean])[] = [
+    ['it begins where the bucket is', originalLeader === original?.leader && originalReplicas.join() === original.replicas.join()],
+    ['as many replicas as before', newReplicas.length === originalReplicas.length],
+    ['no two on one server', new Set(newReplicas).size === newReplicas.length],
+    ['the leader comes first', newReplicas[0] === newLeader],
+    ['the leader is live and not leaving', open.has(newLeader)],
+    ['whoever gets one is open', newReplicas.every((id) => open.has(id) || originalReplicas.includes(id))],
+    ['its steps lead there', leader === newLeader && [...replicas].sort().join() === [...newReplicas].sort().join()],
+    ['it moves something', newLeader !== originalLeader || newReplicas.some((id) => !originalReplicas.includes(id))],
+  ];
+  return rules.flatMap(([rule, holds]) => (holds ? [] : [`${nameOf(move)}: ${rule}`]));
+}
+
+test('a plan changes what it says, keeps every replica apart from the others, and gives none to a server that is not open', () => {
+  forPlans(large, 40, (cluster, _, plan) => {
+    const open = openIds(cluster);
+    const originals = new Map(cluster.buckets.map((bucket) => [nameOf(bucket), bucket]));
+    expect(plan.moves.flatMap((move) => faultsOf(move, originals.get(nameOf(move)), open))).toEqual([]);
+  });
+});
+
+test('the counts are those of the buckets, before and after', () => {
+  forPlans(large, 40, (cluster, _, plan) => {
+    const ids = plan.servers.map(({ serverId }) => serverId);
+    expect(ids).toEqual(cluster.servers.map(({ id }) => id).sort((a, b) => a - b));
+    const before = bucketsAfter(cluster, { ...plan, moves: [] }, whole);
+    const after = bucketsAfter(cluster, plan, whole);
+    for (const [goal, of] of [
+      ['REPLICA_DISTRIBUTION', 'replicas'],
+      ['LEADER_DISTRIBUTION', 'leaders'],
+    ] as const) {
+      expect(plan.servers.map((server) => server[of].before)).toEqual(countsOf(before, ids, goal));
+      expect(plan.servers.map((server) => server[of].after)).toEqual(countsOf(after, ids, goal));
+    }
+    expect(plan.leaderless).toHaveLength(cluster.buckets.length - before.length);
+  });
+});
+
+test('a tagged server keeps a replica only where every open server holds the bucket, and leads nothing', () => {
+  forPlans(large, 50, (cluster, goals, plan) => {
+    const open = openIds(cluster);
+    const tagged = new Set(cluster.servers.filter(({ tag }) => tag !== undefined).map(({ id }) => id));
+    const kept: Unmet[] = [];
+    const leading: number[] = [];
+    const avoidable: string[] = [];
+    for (const bucket of bucketsAfter(cluster, plan, whole)) {
+      const { bucketId, leader, partitionId, replicas, tableId } = bucket;
+      if (tagged.has(leader)) leading.push(leader);
+      const isEverywhere = [...open].every((id) => replicas.includes(id));
+      const key = partitionId === undefined ? { tableId, bucketId } : { tableId, partitionId, bucketId };
+      for (const serverId of replicas.filter((id) => tagged.has(id))) {
+        // Where there are racks enough, there is room in one of them.
+        if (!isEverywhere || goals.includes('RACK_AWARE')) avoidable.push(`${nameOf(bucket)} on ${serverId}`);
+        kept.push({ goal: 'SERVER_TAG', bucket: key, serverId });
+      }
+    }
+    expect({ leading, avoidable }).toEqual({ leading: [], avoidable: [] });
+    const reported = plan.unmet.filter(({ goal }) => goal === 'SERVER_TAG');
+    const byText = (unmet: readonly Unmet[]) => unmet.map((each) => JSON.stringify(each)).sort();
+    expect(byText(reported)).toEqual(byText(kept));
+  });
+});
+
+test('servers that are dead without a tag keep what they hold', () => {
+  forPlans(large, 40, (cluster, _, plan) => {
+    const absent = new Set(cluster.servers.filter(({ isLive, tag }) => !isLive && tag === undefined).map(({ id }) => id));
+    const absentOf = (ids: readonly number[]) =>
+      ids
+        .filter((id) => absent.has(id))
+        .sort()
+        .join();
+    expect(plan.moves.filter(({ newReplicas, originalReplicas }) => absentOf(newReplicas) !== absentOf(originalReplicas))).toEqual([]);
+  });
+});
+
+test('no distribution goal makes its distribution worse, and the first goal is reached; what is not is said', () => {
+  forPlans(large, 50, (cluster, goals, plan) => {
+    const open = openIds(cluster);
+    const askers = new Set<Step['askedBy']>(['SERVER_TAG']);
+    for (const goal of goals) {
+      const before = countsOf(bucketsAfter(cluster, plan, partly(askers)), open, goal);
+      askers.add(goal);
+      const after = countsOf(bucketsAfter(cluster, plan, partly(askers)), open, goal);
+      if (goal !== 'RACK_AWARE') expect(deviation(after)).toBeLessThanOrEqual(deviation(before) + 1e-9);
+    }
+    const end = bucketsAfter(cluster, plan, whole);
+    for (const [i, goal] of goals.entries()) {
+      const unmet = plan.unmet.filter((each) => each.goal === goal).length;
+      if (goal === 'RACK_AWARE') {
+        const sharing = end.filter(({ replicas }) => new Set(replicas.map((id) => rackOf(cluster, id))).size < replicas.length);
+        expect(unmet).toBe(sharing.length);
+        // Two replicas on dead servers of one rack stay where they are.
+        const isMovable = (bucket: Bucket) => bucket.replicas.filter((id) => !open.has(id)).length < 2;
+        if (i === 0) expect(sharing.filter(isMovable)).toEqual([]);
+        continue;
+      }
+      const counts = countsOf(end, open, goal);
+      const average = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+      const outside = counts.filter((count) => count > Math.ceil(average * 1.09 - 1e-9) || count < Math.floor(average * 0.91 + 1e-9));
+      expect(unmet).toBe(outside.length);
+      if (i === 0) expect(outside).toEqual([]);
+    }
+  });
+});
+
+test('the same cluster has the same plan, in whatever order it is listed, and afterwards nothing is left to move', () => {
+  forPlans(large, 40, (cluster, goals, plan) => {
+    const { buckets, servers } = cluster;
+    const listed = { servers: shuffled(servers, 1), buckets: shuffled(buckets, 2) };
+    expect(planRebalance(listed, goals)).toEqual({ kind: 'planned', plan });
+    // Goals that do not bar each other's ways are done in one go: racks may.
+    if (goals.includes('RACK_AWARE')) return;
+    const again = planRebalance({ servers, buckets: bucketsAfter(cluster, plan, whole) }, goals);
+    expect(again.kind === 'planned' ? again.plan.moves : again).toEqual([]);
+  });
+});
+
+const outcomeOf = ({ moves, servers }: Plan) => ({
+  moves: moves.map((move) => ({
+    bucket: nameOf(move),
+    leader: move.newLeader,
+    replicas: move.newReplicas,
+  })),
+  replicas: new Map(servers.map(({ replicas, serverId }) => [serverId, replicas.after])),
+  leaders: new Map(servers.map(({ leaders, serverId }) => [serverId, leaders.after])),
+});
+
+test('a plan is the one of the slow transcription, move by move', () => {
+  forPlans(small, 120, (cluster, goals, plan) => expect(outcomeOf(plan)).toEqual(bruteForce(cluster, goals)));
+});
+
+test('without tags and racks it is the one of the contract to the letter', () => {
+  const untagged = small.map((making) => ({ ...making, tagged: 0 }));
+  forPlans(untagged, 80, (cluster, goals, plan) => {
+    if (!goals.includes('RACK_AWARE')) expect(outcomeOf(plan)).toEqual(bruteForce(cluster, goals, 'within'));
+  });
+});
+
+test('a goal that cannot be pursued fails in the words of the contract, and only then', () => {
+  const property = fc.property(large, someGoals, (making, goals) => {
+    const cluster = madeCluster(making);
+    const open = openIds(cluster);
+    const planning = planRebalance(cluster, goals);
+    const racks = new Set([...open].map((id) => rackOf(cluster, id))).size;
+    const considered = bucketsAfter(cluster, { moves: [], servers: [], unmet: [], leaderless: [] }, whole);
+    const needed = Math.max(0, ...considered.map(({ replicas }) => replicas.length));
+    const obstacles = goals.flatMap((goal): readonly { readonly goal: Goal; readonly message: string }[] => {
+      const racksText = `[RackAwareGoal] Insufficient number of racks to distribute each replica (Current: ${racks}, Needed: ${needed}).`;
+      if (goal === 'RACK_AWARE') return needed > racks ? [{ goal, message: racksText }] : [];
+      const name = goal === 'REPLICA_DISTRIBUTION' ? 'ReplicaDistributionGoal' : 'LeaderReplicaDistributionGoal';
+      return open.size === 0 ? [{ goal, message: `[${name}] All alive tabletServers are excluded from replica moves.` }] : [];
+    });
+    if (obstacles[0] === undefined) expect(planning.kind).toBe('planned');
+    else expect(planning).toEqual({ kind: 'failed', ...obstacles[0] });
+  });
+  fc.assert(property, replay({ numRuns: 100 }).params as object);
+});
