@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { catalogue } from '../events/index.ts';
 import { configKeyOf, isChanceryKey, type KnownKey, knownKeys } from '../projections/configKeys.ts';
+import { allCommands } from '../src/deciders/commands.ts';
+import { type Access, aboutNeeds, metaServiceAccess, operatorAccess, procedureAccess, tableAccess } from '../src/deciders/permissions.ts';
 import { operatorProblems } from '../src/interfaces/operator/problems.ts';
 import { remedies } from '../src/interfaces/sql/errors.ts';
 import { statementRefusals } from '../src/interfaces/sql/refusals.ts';
@@ -243,7 +245,73 @@ export function configsPage(): string {
   ].join('\n');
 }
 
+/** What a read asks of its caller, in words. */
+function accessWords(access: Access): string {
+  const about = access.about === undefined ? '' : access.about;
+  switch (access.kind) {
+    case 'open':
+      return about === '' ? 'nothing' : `nothing: ${about}`;
+    case 'known':
+      return 'to be known; `User:ANONYMOUS` needs DESCRIBE on the cluster';
+    case 'judged':
+      return about;
+    case 'needs':
+      return `${access.needs.map(({ operation }) => `${operation} on the cluster`).join(', ')}${about === '' ? '' : `: ${about}`}`;
+  }
+}
+
+/** docs/permissions.md */
+export function permissionsPage(): string {
+  const reads = (title: string, about: string, column: string, accesses: Readonly<Record<string, Access>>) => [
+    `## ${title}`,
+    '',
+    about,
+    '',
+    row(column, 'What the caller needs'),
+    row('---', '---'),
+    ...Object.entries(accesses).map(([name, access]) => row(code(name), accessWords(access))),
+    '',
+  ];
+  return [
+    '# What each act and read needs',
+    '',
+    'Of whoever asks, where there is an authorizer ([access.md](access.md)). Super users need nothing. Made by `npm run docs` from',
+    '[src/deciders/permissions.ts](../src/deciders/permissions.ts); what is not listed there is not offered.',
+    '',
+    '## Acts',
+    '',
+    'The same through whichever interface they come. The node that leads judges them, on the state on which it decides them.',
+    '',
+    row('Command', 'What it does', 'What the caller needs'),
+    row('---', '---', '---'),
+    ...allCommands.map(({ about, name }) => row(code(name), about, aboutNeeds(name))),
+    '',
+    ...reads(
+      'The operator API',
+      'Reads are judged on the tables that they are answered from, those of `atLeast` and `consistency`.',
+      'Route',
+      operatorAccess,
+    ),
+    ...reads('System tables', 'Of a SELECT, each table that it names. Whoever may read a table may read its past.', 'Table', tableAccess),
+    ...reads(
+      'Procedures that only read',
+      'All others need what their command needs, with EXPLAIN too; SHOW, DESCRIBE, USE and SET need nothing.',
+      'Procedure',
+      procedureAccess,
+    ),
+    ...reads(
+      'The Meta Service',
+      'Whoever has its token is `User:meta-service`, who may do everything there, unless the setting `meta-service-principal` says ' +
+        'otherwise. A method that makes no command after all needs DESCRIBE on the cluster. A denial is `INVALID_ARGUMENT` and begins ' +
+        'with `AUTHORIZATION_DENIED`: upstream has no code for it.',
+      'Method or route',
+      metaServiceAccess,
+    ),
+  ].join('\n');
+}
+
 if (import.meta.main) {
+  writeFileSync(join(top, 'docs', 'permissions.md'), permissionsPage());
   writeFileSync(join(top, 'docs', 'events.md'), eventsPage());
   writeFileSync(join(top, 'docs', 'errors.md'), errorsPage());
   writeFileSync(join(top, 'docs', 'configs.md'), configsPage());

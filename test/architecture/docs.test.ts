@@ -6,12 +6,13 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { configsPage, errorsPage, eventsPage } from '../../docs/generate.ts';
+import { configsPage, errorsPage, eventsPage, permissionsPage } from '../../docs/generate.ts';
 import { catalogue } from '../../events/index.ts';
 import { files, read } from './sources.ts';
 
 test('docs/events.md is what `npm run docs` writes', () => expect(read('docs/events.md')).toBe(eventsPage()));
 test('docs/errors.md is what `npm run docs` writes', () => expect(read('docs/errors.md')).toBe(errorsPage()));
+test('docs/permissions.md is what `npm run docs` writes', () => expect(read('docs/permissions.md')).toBe(permissionsPage()));
 test('docs/configs.md is what `npm run docs` writes', () => expect(read('docs/configs.md')).toBe(configsPage()));
 
 test.each([...catalogue.values()].map((definition) => [definition.type, definition] as const))(

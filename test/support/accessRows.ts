@@ -1,4 +1,4 @@
-/** Everything that can be asked of a node, once, with what it needs: the rows of the matrix. Lists are compared with the real ones there. */
+/** Everything that can be asked of a node, once, with what it needs: the rows of the matrix, which compares them with the real lists. */
 import { metaServiceCommands } from '../../src/deciders/commands.ts';
 import { operationFor } from './rights.ts';
 import { sampleOf } from './samples.ts';
