@@ -176,7 +176,7 @@ describe('settings', () => {
         ['enable_check_instance_id', 'bool', 'true', 'true'],
         ['enable_cluster_name_check', 'bool', 'false', 'true'],
         ['enable_distinguish_hdfs_path', 'bool', 'true', 'true'],
-        ['http_token', 'std::string', 'greedisgood9999', 'false'],
+        ['http_token', 'std::string', '******', 'false'],
         ['max_num_aborted_txn', 'int64_t', '100', 'true'],
       ],
     });

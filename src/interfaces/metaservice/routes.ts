@@ -17,12 +17,11 @@ export const allMethods: Methods = { ...instanceMethods, ...storageMethods, ...c
 export interface RouteParts {
   readonly injectionPoints: InjectionPoints;
   readonly rateLimits: RateLimits;
-  readonly token: string;
   readonly port: number;
 }
 
 /** The snapshot family of the newest upstream is not among them: its routes are unknown here. */
-export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RouteParts): AdminRoutes => ({
+export const allRoutes = ({ injectionPoints, port, rateLimits }: RouteParts): AdminRoutes => ({
   ...instanceRoutes,
   ...storageRoutes,
   ...clusterRoutes,
@@ -31,7 +30,8 @@ export const allRoutes = ({ injectionPoints, port, rateLimits, token }: RoutePar
   ...keyRoutes(keyValues),
   ...injectionRoutes(injectionPoints),
   ...rateLimitRoutes(rateLimits),
-  ...configRoutes({ http_token: token, brpc_listen_port: String(port) }),
+  // The token is not shown: whoever has it knows it, and answers are logged in many places.
+  ...configRoutes({ http_token: '******', brpc_listen_port: String(port) }),
   show_meta_ranges: {
     kind: 'query',
     // What upstream answers when its records are not in its own store.
