@@ -4,13 +4,24 @@ import { expect, vi } from 'vitest';
 import { stateHash } from '../../projections/kit.ts';
 import { bulkFold } from '../../projections/state.ts';
 import type { Command } from '../../src/deciders/commands.ts';
+import type { NodeParts } from '../../src/engine/node.ts';
 import type { Outcome } from '../../src/engine/submission.ts';
 import { lostReply } from '../../src/log/faulty.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
 
 export class OneNode {
   readonly cluster = new TestCluster();
+  readonly #file: NodeParts['staticConfigs'];
   #asked = 0;
+
+  /** @param file the cluster configs of the node's file */
+  constructor(file: NodeParts['staticConfigs']) {
+    this.#file = file;
+  }
+
+  async start(): Promise<void> {
+    await this.cluster.start('n1', { staticConfigs: this.#file });
+  }
 
   /** Asks until there is an answer, each time under the same key. */
   async ask(command: Command): Promise<Extract<Outcome, { readonly kind: 'done' | 'rejected' }>> {
@@ -36,9 +47,10 @@ export const disturbances: fc.Arbitrary<Disturbance> = fc.constantFrom<Disturban
   {
     check: () => true,
     toString: () => 'restart',
-    run: async (_, { node: { cluster } }) => {
+    run: async (_, { node }) => {
+      const { cluster } = node;
       cluster.kill('n1');
-      await cluster.start('n1');
+      await node.start();
       await vi.waitFor(() => expect(cluster.node('n1').state.position).toBe(cluster.hub.head.position), { timeout: 5_000, interval: 1 });
     },
   },
@@ -50,9 +62,9 @@ export const disturbances: fc.Arbitrary<Disturbance> = fc.constantFrom<Disturban
 );
 
 /** Runs a story on a new node; at its end the log, folded in bulk, must give the tables of the node. */
-export async function onOneNode(run: (node: OneNode) => Promise<void>): Promise<void> {
-  const node = new OneNode();
-  await node.cluster.start('n1');
+export async function onOneNode(run: (node: OneNode) => Promise<void>, file: NodeParts['staticConfigs'] = {}): Promise<void> {
+  const node = new OneNode(file);
+  await node.start();
   await run(node);
   await node.cluster.log('n1').heal();
   const fold = bulkFold();
