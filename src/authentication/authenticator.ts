@@ -20,7 +20,8 @@ export type AuthenticationMode = (typeof authenticationModes)[number];
 /** How somebody proved who they are. */
 export type AuthenticationMethod = 'none' | 'basic' | 'bearer' | 'certificate';
 export type Verdict =
-  | { readonly kind: 'known'; readonly principal: string }
+  /** `tokenId`: of the token that was given. */
+  | { readonly kind: 'known'; readonly principal: string; readonly tokenId?: string }
   /** The credentials are wrong. `detail` repeats nothing of them. */
   | { readonly kind: 'wrong'; readonly detail: string }
   /** They were not looked at. `waitMs`: when it is worth trying again. */
@@ -102,7 +103,7 @@ export class Authenticator {
     const row = parsed === undefined ? undefined : tokenOf(this.#parts.state().tokens, parsed.tokenId);
     const isRight = parsed !== undefined && row !== undefined && isSecretOf(parsed.secret, row.hash);
     if (isRight && (row.expiresAt === undefined || this.#parts.clock.now() < row.expiresAt))
-      return { kind: 'known', principal: row.principal };
+      return { kind: 'known', principal: row.principal, tokenId: row.tokenId };
     if (isRight) return { kind: 'wrong', detail: 'the time of this token is over' };
     const late = this.#tooMany(host);
     if (late !== undefined) return late;

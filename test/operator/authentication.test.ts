@@ -3,7 +3,7 @@
  * they gave, and slows down who guesses.
  * Method: real servers over a node on the in-memory log, one for each mode, asked with fetch and over bare sockets; hashes of little cost.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { attemptLimits } from '../../src/authentication/attempts.ts';
 import { type AuthenticationMode, Authenticator } from '../../src/authentication/authenticator.ts';
 import { newToken } from '../../src/authentication/bearerTokens.ts';
@@ -11,7 +11,7 @@ import { hashPassword } from '../../src/authentication/passwords.ts';
 import { parseAuthorization } from '../../src/interfaces/operator/identity.ts';
 import type { Logger } from '../../src/ports/logger.ts';
 import { createSealer } from '../../src/secrets/aes.ts';
-import { call, JumpingClock, rawExchange, type Served, ServedCluster } from './support.ts';
+import { call, JumpingClock, rawExchange, readStream, type Served, ServedCluster, waits } from './support.ts';
 
 const cluster = new ServedCluster();
 const clock = new JumpingClock();
@@ -172,6 +172,15 @@ describe('a token', () => {
     expect(revoked.json).toMatchObject({ changed: true });
     expect((await ask('required', bearer(token))).status).toBe(401);
     expect(await list()).toEqual([]);
+  });
+
+  test('that is revoked ends the stream that its bearer follows', async () => {
+    const { json } = await issue({ principal: 'User:reader' });
+    const token = String(json['token']);
+    const stream = readStream(`${urlOf('required')}/v1/events`, bearer(token), () => false);
+    await vi.waitFor(async () => expect((await ask('required', alice, '/metrics')).text).toMatch(/chancery_event_streams 1\n/), waits);
+    await call(`${urlOf('required')}/v1/tokens/${String(json['tokenId'])}`, { method: 'DELETE', headers: alice });
+    expect(await stream).not.toContain('TokenRevoked');
   });
 
   test('ends with its time', async () => {

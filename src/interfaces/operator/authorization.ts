@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { tokenOf } from '../../../projections/tokens.ts';
 import type { Asker } from '../../deciders/authorizer.ts';
 import { type Access, operatorAccessOf } from '../../deciders/permissions.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
 import type { Node, Reading } from '../../engine/node.ts';
-import type { Rejection } from '../../rejection.ts';
+import { type Rejection, rejection } from '../../rejection.ts';
 import { problemOfRejection, Refused } from './problems.ts';
 import { type ReadQuery, readingOf, tablesOf } from './requests.ts';
 
@@ -61,5 +62,11 @@ export const askerOf = ({ identity: { host, principal } }: Pick<FastifyRequest, 
 export function stillDenied(node: Node, request: FastifyRequest): () => Rejection | undefined {
   const access = accessOf(request.method, request.routeOptions.url ?? '');
   const asker = askerOf(request);
-  return () => denialOfRead(node.denials, { state: node.state, asker, what: `${request.method} ${request.routeOptions.url}` }, access);
+  const { tokenId } = request.identity;
+  return () => {
+    const { denials, state } = node;
+    if (tokenId !== undefined && tokenOf(state.tokens, tokenId) === undefined)
+      return rejection('AUTHORIZATION_DENIED', '', `token ${tokenId} was revoked, or its time is over`);
+    return denialOfRead(denials, { state, asker, what: `${request.method} ${request.routeOptions.url}` }, access);
+  };
 }

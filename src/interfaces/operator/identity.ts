@@ -15,6 +15,8 @@ export interface Identity {
   /** IP address as text. */
   readonly host: string;
   readonly method: AuthenticationMethod;
+  /** Of the token that was given. */
+  readonly tokenId?: string;
 }
 declare module 'fastify' {
   interface FastifyRequest {
@@ -47,7 +49,8 @@ export function identifyCallers(http: FastifyInstance, parts: IdentityParts): vo
       if (method !== 'none') warn(host, `refused credentials from ${host}: ${verdict.detail}`);
       throw new Refused(problemOf(verdict));
     }
-    request.identity = { principal: verdict.principal, host, method };
+    const { principal, tokenId } = verdict;
+    request.identity = { principal, host, method, ...(tokenId === undefined ? {} : { tokenId }) };
   });
 }
 
