@@ -302,6 +302,15 @@ describe('what is wrong is named', () => {
     expect(problem?.remedy).toBe(`The settings are ${names}, cluster-configs, users.`);
   });
 
+  test('a node that speaks TLS says so in its address', () => {
+    const flags = { 'tls-cert': 'c.pem', 'tls-key': 'k.pem' };
+    expect(settingsOf({ flags }).advertise).toBe('https://127.0.0.1:8480');
+    expect(problemsOf({ flags: { ...flags, advertise: 'http://h:1' } })).toEqual([
+      { what: '--advertise http://h:1 is not what this node speaks: it has a tls-cert', remedy: 'Set --advertise to https://h:1.' },
+    ]);
+    expect(settingsOf({ flags: { advertise: 'https://proxy:443' } }).advertise).toBe('https://proxy');
+  });
+
   test('all problems are told at once', () => {
     const wrong = problemsOf({ flags: { operator: 'x' }, env: { CHANCERY_LOGS: 'a' }, file: 'log-level: loud\nnode: n1\n' });
     expect(wrong.map(({ what }) => what)).toEqual([
