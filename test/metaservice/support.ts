@@ -102,6 +102,7 @@ export interface ServeOptions {
   /** Cluster configs of the node's file. */
   readonly staticConfigs?: Readonly<Record<string, ConfigValue>>;
   readonly tls?: NodeTls;
+  readonly unreadMs?: number;
 }
 
 /** Starts a node that leads. @throws Error when it does not lead within 10 s */
@@ -138,6 +139,7 @@ export async function serveMetaService(options: ServeOptions = {}): Promise<Serv
     ...(options.principal === undefined ? {} : { principal: options.principal }),
     ...(options.rpc === undefined ? {} : { rpc: options.rpc }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.unreadMs === undefined ? {} : { unreadMs: options.unreadMs }),
   });
   const { url } = await server.listen({ host: '127.0.0.1', port: 0 });
   await node.start();

@@ -70,7 +70,7 @@ export class JumpingClock implements Clock {
 const key = randomBytes(32);
 
 /** What a test wants otherwise; `staticConfigs` are those of the node's file. */
-type Wish = Partial<OperatorParts> & Partial<Pick<NodeParts, 'staticConfigs'>> & { readonly hasQueries?: boolean };
+type Wish = Partial<OperatorParts> & Partial<Pick<NodeParts, 'auditDenials' | 'staticConfigs'>> & { readonly hasQueries?: boolean };
 
 /** Nodes of one in-memory log, each behind a real operator interface on a free port; they forward over real HTTP. */
 export class ServedCluster {
@@ -81,7 +81,7 @@ export class ServedCluster {
   async start(nodeId: string, wish: Wish = {}): Promise<Served> {
     const log = new HushedLog(this.hub);
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
-    const { hasQueries = false, staticConfigs = {}, ...parts } = wish;
+    const { auditDenials = 0, hasQueries = false, staticConfigs = {}, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
     const { logger = silent, tls } = wish;
     const over = tls === undefined ? {} : { tls };
@@ -90,7 +90,8 @@ export class ServedCluster {
     const port = await freePort();
     const url = `${tls?.isShown === true ? 'https' : 'http'}://127.0.0.1:${port}`;
     const membership = new MemoryMembership(this.hub);
-    const node = new Node({ nodeId, operatorUrl: url, release: 'test', log, membership, peers, clock, logger: silent, staticConfigs });
+    const told = { nodeId, operatorUrl: url, release: 'test', staticConfigs, auditDenials };
+    const node = new Node({ ...told, log, membership, peers, clock, logger: silent });
     const head = () => ({ index: node.state.index, position: node.state.position });
     const history = hasQueries
       ? createHistory({ readTexts: async (after, limit) => this.hub.texts(after, limit), head, logger: silent, memoryMb: 256 })
@@ -127,7 +128,7 @@ export class ServedCluster {
 }
 export const waits = { timeout: 10_000, interval: 20 };
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { createServer } = await import('node:net');
   return await new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {

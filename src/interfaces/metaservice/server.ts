@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { EventLog } from '../../log/port.ts';
 import { Readiness } from '../operator/health.ts';
 import { hostOf } from '../operator/identity.ts';
+import { cutUnread } from '../operator/unread.ts';
 import { createSecureServer } from '../tls/listener.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import { failed } from './codes.ts';
@@ -13,7 +14,8 @@ import { BodyRefused, MetaService, type MetaServiceParts, type Outgoing } from '
 /**
  * `bodyBytes`: a write must fit an entry of the log, 256 KiB, and reads may name many things; sixteen times that leaves room for the
  * fields that are ignored. `bodiesBytes`: of all requests that arrive at once. `drainBytes`: of a body that
- * is refused, before the connection is cut. `requestMs`: for a request to arrive in full.
+ * is refused, before the connection is cut. `requestMs`: for a request to arrive in full. `unreadMs`: how long an answer may lie before its
+ * caller takes more of it.
  */
 export const serverLimits = {
   bodyBytes: 4 * 1024 * 1024,
@@ -23,6 +25,7 @@ export const serverLimits = {
   requestMs: 30_000,
   headersMs: 10_000,
   idleMs: 65_000,
+  unreadMs: 30_000,
   lookEveryMs: 5_000,
   connections: 4096,
 } as const;
@@ -40,7 +43,11 @@ export interface MetaServiceServer {
  * and what a framework adds (routes by pattern, parsers, serializers) is what it must not do.
  */
 export function createMetaService(
-  parts: Omit<MetaServiceParts, 'hasCaughtUp'> & { readonly log: Pick<EventLog, 'head'>; readonly tls?: NodeTls },
+  parts: Omit<MetaServiceParts, 'hasCaughtUp'> & {
+    readonly log: Pick<EventLog, 'head'>;
+    readonly tls?: NodeTls;
+    readonly unreadMs?: number;
+  },
 ): MetaServiceServer {
   const { clock, log, logger, node, tls } = parts;
   const readiness = new Readiness(node);
@@ -59,6 +66,7 @@ export function createMetaService(
       ? createSecureServer({ tls, logger, plainAnswer: rawAnswer('400 Bad Request', tlsRequired) }, httpOptions, handler)
       : createServer(httpOptions, handler);
   http.maxConnections = serverLimits.connections;
+  cutUnread(http, parts.unreadMs ?? serverLimits.unreadMs);
   http.on('clientError', answerClientError);
   return {
     service,

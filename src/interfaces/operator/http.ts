@@ -46,6 +46,7 @@ import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
 import { tokenRoutes } from './tokens.ts';
+import { cutUnread } from './unread.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 export interface OperatorParts {
@@ -67,6 +68,8 @@ export interface OperatorParts {
   readonly catalog?: string;
   /** Absent, or without a certificate: plain HTTP. */
   readonly tls?: NodeTls;
+  /** For tests, default `httpLimits.unreadMs`. */
+  readonly unreadMs?: number;
   /** For tests. */
   readonly streamLimits?: Partial<Record<keyof typeof streamLimits, number>>;
 }
@@ -78,8 +81,20 @@ export interface OperatorServer {
   close(timeoutMs?: number): Promise<void>;
 }
 
-/** `requestMs`: for a request to arrive in full. A request that has arrived is bounded by the node's own deadlines. */
-export const httpLimits = { bodyBytes: 1024 * 1024, headerBytes: 16 * 1024, requestMs: 30_000, headersMs: 10_000, idleMs: 65_000 } as const;
+/**
+ * `requestMs`: for a request to arrive in full. A request that has arrived is bounded by the node's own deadlines. `unreadMs`: how long an
+ * answer may lie before its caller takes more of it. `lookEveryMs`: between two looks at requests that arrive too slowly.
+ */
+export const httpLimits = {
+  bodyBytes: 1024 * 1024,
+  headerBytes: 16 * 1024,
+  requestMs: 30_000,
+  headersMs: 10_000,
+  idleMs: 65_000,
+  unreadMs: 30_000,
+  lookEveryMs: 5_000,
+  connections: 4096,
+} as const;
 
 /** The operator interface: resources, history, SQL, health and metrics over HTTP, described at /openapi.json. */
 export function createOperatorServer(parts: OperatorParts): OperatorServer {
@@ -89,6 +104,8 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const metrics = createMetrics(node, log, streams, parts.tls);
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
+  http.server.maxConnections = httpLimits.connections;
+  cutUnread(http.server, parts.unreadMs ?? httpLimits.unreadMs);
   identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger, certificatePrincipal });
   authorizeReads(http, node);
   measure(http, metrics);
@@ -162,7 +179,11 @@ function registerRoutes(
 }
 
 function createFastify(logger: Logger, tls?: NodeTls): FastifyInstance {
-  const limits = { maxHeaderSize: httpLimits.headerBytes, headersTimeout: httpLimits.headersMs };
+  const limits = {
+    maxHeaderSize: httpLimits.headerBytes,
+    headersTimeout: httpLimits.headersMs,
+    connectionsCheckingInterval: httpLimits.lookEveryMs,
+  };
   const http = fastify({
     logger: false,
     bodyLimit: httpLimits.bodyBytes,
