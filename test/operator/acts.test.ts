@@ -94,6 +94,28 @@ describe('a refusal', () => {
     expect(n1.node.state.position).toBe(before);
   });
 
+  test.each([
+    ['of the act', 'dropInstance', { instanceId: 'i1', force: true }, 'force', "there is no field 'force' here; there is instanceId"],
+    [
+      'further in',
+      'setRamUser',
+      { instanceId: 'i1', ramUser: { userId: 'u', acces_key: 'a' } },
+      'ramUser.acces_key',
+      "there is no field 'acces_key' here; there are userId, ak, sk, externalId",
+    ],
+    [
+      'in a list',
+      'addNodes',
+      { instanceId: 'i1', cluster: { nodes: [{ adress: '10.0.0.1' }] } },
+      'cluster.nodes[0].adress',
+      /^there is no field 'adress' here; there are cloudUniqueId, .*\bip\b/,
+    ],
+  ])('a field that is none, %s, names those that are', async (_, command, body, field, detail) => {
+    const { json, status } = await act(command, body);
+    expect([status, json['code'], json['field']]).toEqual([400, 'MALFORMED_REQUEST', field]);
+    expect(json['detail']).toEqual(typeof detail === 'string' ? detail : expect.stringMatching(detail));
+  });
+
   test('an instance that nobody knows', async () => {
     const { json, status } = await call(`${n1.url}/v1/instances/nobody`);
     expect([status, json['code'], json['field']]).toEqual([404, 'UNKNOWN_RESOURCE', 'instanceId']);

@@ -1,4 +1,4 @@
-/** Requests for each interface, from what it declares: the API description, the messages of the Meta Service, the schemas of the commands. */
+/** Requests for each interface, from what it declares: the API description, the Meta Service's messages, the schemas of the commands. */
 import fc from 'fast-check';
 import { z } from 'zod';
 import { metaServiceCommands } from '../../src/deciders/commands.ts';

@@ -202,7 +202,7 @@ function createFastify(logger: Logger, tls?: NodeTls): FastifyInstance {
   const allowed = methodsByPath(http);
   http.setValidatorCompiler(({ schema }) => (data: unknown) => {
     const parsed = (schema as z.ZodType).safeParse(data);
-    return parsed.success ? { value: parsed.data } : { error: new Refused(problemOfZod(parsed.error)) };
+    return parsed.success ? { value: parsed.data } : { error: new Refused(problemOfZod(parsed.error, schema as z.ZodType)) };
   });
   http.setSerializerCompiler(serializerCompiler);
   http.removeAllContentTypeParsers();

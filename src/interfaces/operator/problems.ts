@@ -5,6 +5,7 @@ import { HistoryRefused } from '../../engine/history/port.ts';
 import { LogUnavailable } from '../../log/port.ts';
 import { type Rejection, type RejectionCode, type RejectionKind, rejection, rejections } from '../../rejection.ts';
 import { SecretUnavailable } from '../../secrets/port.ts';
+import { fieldsAt } from './fields.ts';
 
 /** Refusals that only this interface knows, beside those of `src/rejection.ts`. */
 export const operatorProblems = {
@@ -117,13 +118,18 @@ export const fieldPath = (path: readonly PropertyKey[]): string =>
     '',
   );
 
-/** The first thing that zod objects to; the others follow from it more often than not. */
-export function problemOfZod(error: z.core.$ZodError): Problem {
+/**
+ * The first thing that zod objects to; the others follow from it more often than not.
+ * @param schema that objects, when it should be told which fields there are
+ */
+export function problemOfZod(error: z.core.$ZodError, schema?: z.core.$ZodType): Problem {
   const issue = error.issues[0];
   if (issue === undefined) return malformed('', 'the request does not have the right form');
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
-  const detail = issue.code === 'unrecognized_keys' ? `there is no field '${cut(issue.keys[0] ?? '')}' here` : issue.message;
-  return malformed(cut(fieldPath(path)), detail);
+  if (issue.code !== 'unrecognized_keys') return malformed(cut(fieldPath(path)), issue.message);
+  const names = schema === undefined ? undefined : fieldsAt(schema, issue.path);
+  const known = names === undefined ? '' : `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
+  return malformed(cut(fieldPath(path)), `there is no field '${cut(issue.keys[0] ?? '')}' here${known}`);
 }
 
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
