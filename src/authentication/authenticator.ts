@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual } from 'node:crypto';
 import { anonymousPrincipal } from '../../events/tokens.ts';
 import { effectiveConfig } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
@@ -52,7 +52,7 @@ export class Authenticator {
   readonly mode: AuthenticationMode;
   readonly #parts: AuthenticatorParts;
   readonly #attempts: Attempts;
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
   /** Digests of right passwords, and until when they count; the oldest first. */
   readonly #remembered = new Map<string, number>();
   readonly #checking = new Map<string, Promise<boolean>>();
