@@ -124,7 +124,7 @@ describe('what is wrong with a key', () => {
         openssl('pkey', '-in', node.key, '-aes256', '-passout', 'pass:word', '-out', named('d.key'));
         return named('d.key');
       },
-      'tls-key d.key needs a passphrase | Give a key without one: openssl pkey -in d.key -out key.pem; keep it readable for this user alone.',
+      'tls-key d.key needs a passphrase | Give a key without one: openssl pkey -in d.key -out key.pem; keep it for this user alone.',
     ],
     [
       'it is of another certificate',

@@ -145,10 +145,7 @@ export async function keyIn(setting: string, file: string, problems: TlsProblem[
   if (text === undefined) return undefined;
   const wrong = (what: string, remedy: string): undefined => void problems.push({ what: `${setting} ${file} ${what}`, remedy });
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----|^Proc-Type: 4,ENCRYPTED/m.test(text))
-    return wrong(
-      'needs a passphrase',
-      `Give a key without one: openssl pkey -in ${file} -out key.pem; keep it readable for this user alone.`,
-    );
+    return wrong('needs a passphrase', `Give a key without one: openssl pkey -in ${file} -out key.pem; keep it for this user alone.`);
   if (!text.includes('PRIVATE KEY-----')) {
     if (text.includes('-----BEGIN CERTIFICATE-----')) return wrong('holds no key', 'It holds a certificate: are the two files swapped?');
     if (isDer(text)) return wrong('holds no key in PEM form', `Convert it: openssl pkey -inform der -in ${file} -out key.pem`);

@@ -33,7 +33,8 @@ const maxSockets = 16;
 
 /**
  * The certificates of this node, for its listeners and for its calls to other nodes. Files that change are read again within twice
- * `watchEveryMs`; connections that stand go on with what they began with. A new set that does not fit is told about once, and the old one stays.
+ * `watchEveryMs`; connections that stand go on with what they began with. A new set that does not fit is told about once, and the old
+ * one stays.
  */
 export class NodeTls {
   readonly #parts: TlsParts;
