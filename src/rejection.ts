@@ -22,8 +22,16 @@ export const rejections = {
   INSTANCE_EXISTS: { kind: 'conflict', remedy: 'Choose another id: ids are taken for ever, those of dropped instances too.' },
   INSTANCE_HAS_CLUSTERS: { kind: 'conflict', remedy: 'Drop the clusters of the instance first.' },
   INSTANCE_STATUS_CONFLICT: { kind: 'conflict', remedy: 'See its status with: SELECT * FROM sys.instances.' },
-  INVALID_INSTANCE: { kind: 'invalid', remedy: 'Give all that the message asks for. Nothing was changed.' },
-  INVALID_STORAGE: { kind: 'invalid', remedy: 'Give all that the message asks for. Nothing was changed.' },
+  INVALID_INSTANCE: {
+    kind: 'invalid',
+    remedy: 'Give what the field names; a cloud account has a user id, an access key and a secret key. Nothing was changed.',
+  },
+  INVALID_STORAGE: {
+    kind: 'invalid',
+    remedy:
+      'Give what the field names; an object store has bucket, endpoint, external endpoint, region, provider and either both keys or, ' +
+      'for S3, a role of an INSTANCE_PROFILE. Nothing was changed.',
+  },
   STORAGE_MODE_CONFLICT: {
     kind: 'conflict',
     remedy: 'Add vaults where vaults are used, object stores where they are not; an instance never changes over.',
@@ -56,7 +64,12 @@ export const rejections = {
   UNKNOWN_NODE: { kind: 'missing', remedy: 'List the nodes with: SELECT * FROM sys.compute_nodes.' },
   YOUNG_FRONTEND: { kind: 'conflict', remedy: 'Try again 5 minutes after the frontend was added.' },
   INVALID_FRONTENDS: { kind: 'conflict', remedy: 'Leave the instance one master, or at least one follower. Nothing was changed.' },
-  INVALID_TRANSACTION: { kind: 'invalid', remedy: 'Give all that the message asks for. Nothing was changed.' },
+  INVALID_TRANSACTION: {
+    kind: 'invalid',
+    remedy:
+      'To begin one, give its database, label, tables and timeout; to go on, its id, or to abort it its database and label. ' +
+      'Nothing was changed.',
+  },
   LABEL_IN_USE: { kind: 'conflict', remedy: 'Go on with the transaction that has the label, abort it, or choose another label.' },
   LABEL_WORN_OUT: { kind: 'conflict', remedy: 'Choose another label.' },
   TRANSACTION_BEGUN_BEFORE: { kind: 'conflict', remedy: 'Go on with the transaction that this very request began.' },
@@ -72,7 +85,12 @@ export const rejections = {
   UNKNOWN_TABLET: { kind: 'missing', remedy: 'Create the tablet first. Nothing was changed.' },
   ROWSET_EXISTS: { kind: 'conflict', remedy: 'None needed when it is this one; else begin another transaction.' },
   STALE_ROWSET: { kind: 'conflict', remedy: 'Start the compaction again: it does not run any more.' },
-  INVALID_TABLET_JOB: { kind: 'invalid', remedy: 'Give all that the message asks for. Nothing was changed.' },
+  INVALID_TABLET_JOB: {
+    kind: 'invalid',
+    remedy:
+      'Give what the message asks for; a lease never goes back, and BASE, CUMULATIVE, EMPTY_CUMULATIVE and FULL are what is committed. ' +
+      'Nothing was changed.',
+  },
   STALE_TABLET: { kind: 'conflict', remedy: 'Read the statistics of the tablet again, then start the compaction.' },
   TABLET_BUSY: { kind: 'conflict', remedy: 'Wait for the compaction that the message names, or abort it.' },
   UNKNOWN_TABLET_JOB: { kind: 'missing', remedy: 'Start the compaction first; a finished one is no longer known.' },
