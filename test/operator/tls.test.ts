@@ -12,11 +12,14 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type ForwardedRequest, PeerUnreachable } from '../../src/engine/forwarding.ts';
+import { Heartbeats } from '../../src/engine/heartbeats.ts';
+import { createHeartbeatBoard } from '../../src/interfaces/operator/heartbeats.ts';
 import { createPeers } from '../../src/interfaces/operator/peers.ts';
 import { createSecureServer } from '../../src/interfaces/tls/listener.ts';
 import type { TlsSettings } from '../../src/interfaces/tls/material.ts';
 import { type NodeTls, watchEveryMs } from '../../src/interfaces/tls/nodeTls.ts';
 import { certificatePrincipal } from '../../src/interfaces/tls/principal.ts';
+import { systemClock } from '../../src/ports/clock.ts';
 import type { Member } from '../../src/ports/membership.ts';
 import { serveMetaService } from '../metaservice/support.ts';
 import { type Pair, replace, TestCa } from '../support/certificates.ts';
@@ -235,19 +238,24 @@ describe('nodes among each other', () => {
   };
   const memberAt = (operatorUrl: string): Member => ({ nodeId: 'n1', operatorUrl, release: 'test', position: 0, checkpoints: [] });
 
-  test('a write on a follower is handed on, also where every caller must show a certificate', async () => {
+  test('what a follower hands on arrives, also where every caller must show a certificate', async () => {
     const cluster = new ServedCluster();
     onTestFinished(() => cluster.stop());
-    const nodes: Served[] = [];
-    for (const nodeId of ['n1', 'n2', 'n3']) {
-      const own = ca.issue(nodeId);
-      const tls = await openTls({ own, ca: ca.cert, clientCa: ca.cert, clientCerts: 'required' });
-      nodes.push(await cluster.start(nodeId, { tls, clusterSecret }));
+    const nodes: { readonly one: Served; readonly tls: NodeTls }[] = [];
+    for (const nodeId of ['n1', 'n2']) {
+      const tls = await openTls({ own: ca.issue(nodeId), ca: ca.cert, clientCa: ca.cert, clientCerts: 'required' });
+      nodes.push({ one: await cluster.start(nodeId, { tls, clusterSecret }), tls });
     }
-    await cluster.ready(...nodes);
-    const follower = nodes.find(({ node: { role } }) => role === 'follower');
-    const done = await follower?.node.submit(request.command, { principal: 'User:test', interface: 'operator' });
+    await cluster.ready(...nodes.map(({ one }) => one));
+    const follower = nodes.find(({ one }) => one.node.role === 'follower') as (typeof nodes)[number];
+    const done = await follower.one.node.submit(request.command, { principal: 'User:test', interface: 'operator' });
     expect(done).toMatchObject({ kind: 'done', changed: true });
+    const parts = { clusterSecret, logger: new Notes(), tls: follower.tls };
+    const board = createHeartbeatBoard(follower.one.node, new Heartbeats(systemClock), parts);
+    const ports = { heartbeatPort: 9050, bePort: 9060, httpPort: 8040, brpcPort: 8060 };
+    const report = { instanceId: 'i1', host: '10.0.0.1', ...ports, currentFragmentNum: 3, lastFragmentUpdateTime: 1_795_176_000_000 };
+    expect(await board.record(report)).toBeUndefined();
+    expect(await board.list()).toEqual([report]);
   });
 
   /** What a node that trusts `ca` alone sees of a leader, and whether anything arrived there. */
