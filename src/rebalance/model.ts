@@ -130,11 +130,11 @@ export class Model {
     for (let slot = this.firstSlot(bucket); slot < end; slot += 1) if (this.#serverAt[slot] === server) return slot;
     return -1;
   }
-  /** The buckets with a replica on a server, ascending, as they are now: whoever reads on while replicas leave meets some that have left. */
+  /** The buckets with a replica on a server now, ascending: whoever reads on while replicas leave meets some that have left. */
   held(server: number): readonly number[] {
     return this.#holdings[server]?.ordered(this.replicas(server)) ?? [];
   }
-  /** Grows when a server gets a bucket and when one of its buckets changes racks: what was found out about all of them may be wrong then. */
+  /** Grows when a server gets a bucket and when one of its buckets changes racks: what was found out about all of them is old then. */
   changedAt(server: number): number {
     return this.#changedAt[server] ?? 0;
   }

@@ -1,6 +1,6 @@
 import type { BucketKey, Goal, ServerTag } from './cluster.ts';
 
-/** What becomes of one bucket: the net of its steps. In both lists of replicas a replica that stays keeps its place, the leader excepted. */
+/** What becomes of one bucket: the net of its steps. A replica that takes another one's place in the cluster takes it in the list too. */
 export interface Move extends BucketKey {
   readonly originalLeader: number;
   readonly newLeader: number;

@@ -9,8 +9,8 @@ export type Placement =
  * Where the replicas of a new table's buckets go: leaders in turn, the further replicas at a distance that grows with every round, and
  * no rack twice while there is one without a replica.
  * Live servers without PERMANENT_OFFLINE are eligible. One of them without a rack makes racks count for nobody.
- * @param start, shift drawn by whoever asks, integers from 0; what matters is their remainder by the number of eligible servers, so they may
- *   be drawn before it is known
+ * @param start, shift drawn by whoever asks, integers from 0. What matters is their remainder by the number of eligible servers, so that
+ *   number need not be known when they are drawn.
  * @see fluss-semantics.md section 10
  */
 export function placeReplicas(
