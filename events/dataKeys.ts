@@ -29,7 +29,7 @@ export const dataKeysRewrapped = defineEvent('DataKeysRewrapped', {
   version: 1,
   data: z.strictObject({
     masterKeyId: keyId.describe('The master key that opens them from now on.'),
-    keys: z.array(wrappedKey).min(1).max(dataKeyLimits.live),
+    keys: z.array(wrappedKey).min(1).max(dataKeyLimits.live).describe('The keys, oldest first, sealed with it.'),
   }),
   subjects: ({ keys }) => keys.map(({ keyId: id }) => subject(id)),
 });

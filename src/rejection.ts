@@ -106,7 +106,7 @@ export const rejections = {
     remedy: 'Make a new data key, give the secrets in force again, then shred the old one; or give them up with force.',
   },
   DATA_KEYS_CHANGED: { kind: 'conflict', remedy: 'Ask again: somebody else changed the data keys meanwhile.' },
-  DATA_KEY_SHREDDED: { kind: 'conflict', remedy: 'Send the request again, with a new idempotency key: it is then sealed with the new data key.' },
+  DATA_KEY_SHREDDED: { kind: 'conflict', remedy: 'Send the request again: it is then sealed with the new data key.' },
   NO_LEADER: { kind: 'unavailable', remedy: 'Try again in a few seconds; `chancery status` shows which nodes are reachable.' },
   BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
   DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },

@@ -59,8 +59,9 @@ export async function shredKey(keyId: string, options: WriteOptions & { readonly
   const query = { ...because(options), ...(options.force === true ? { force: true } : {}) };
   const path = `/v1/data-keys/${encodeURIComponent(keyId)}`;
   const { changed, position } = await written(new OperatorClient(options, terminal), { method: 'DELETE', path, query });
+  const rest = 'The log holds it still, under the master key of its time: see "Shredding" in docs/secrets.md.';
   const words = changed
-    ? `data key ${keyId} is shredded   position ${grouped(position)}\nThe log holds it still, under the master key of its time: see "Shredding" in docs/secrets.md.`
+    ? `data key ${keyId} is shredded   position ${grouped(position)}\n${rest}`
     : `data key ${keyId} was shredded already`;
   said(options, terminal, { position, changed, keyId }, words);
 }

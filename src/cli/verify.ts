@@ -70,10 +70,9 @@ export async function verify(options: VerifyOptions, parts: Implementations, ter
     say({ sound: true, position, entries: index, at, hash, stateHash: stateDigest, ...(secrets === undefined ? {} : { secrets }) });
   else if (index === 0) terminal.out.write(`${source.name} is empty: there is nothing in it that could be wrong\n`);
   else {
+    const aboutSecrets = secretsLine(verdict.state, secrets);
     const counts = `${grouped(position)} ${position === 1 ? 'event' : 'events'} in ${grouped(index)} ${index === 1 ? 'entry' : 'entries'}`;
-    terminal.out.write(
-      `sound: ${counts}, the last of ${renderTime(at, Date.now())}\nchain ${hash}\nstate ${stateDigest}\n${secretsLine(verdict.state, secrets)}`,
-    );
+    terminal.out.write(`sound: ${counts}, the last of ${renderTime(at, Date.now())}\nchain ${hash}\nstate ${stateDigest}\n${aboutSecrets}`);
   }
   const [first] = secrets?.failed ?? [];
   if (first !== undefined) throw unopened(secrets?.failed ?? [], first);

@@ -30,6 +30,7 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     configValues: 'what the text of a config value means',
     commands: 'folds every event: the idempotency keys',
     deadlines: 'folds events of several families: when which command is due',
+    sealedTexts: 'finds sealed texts in any family; tested with dataKeys.ts',
     subjects: 'folds every event: what happened to whom',
   },
   'src/deciders': {

@@ -46,6 +46,9 @@ class Tables {
   }
 }
 
+const missing = (keyId: string, masterKeyId: string): string =>
+  `data key '${keyId}', which is under master key '${masterKeyId}', which this node does not have`;
+
 function messageOf(action: () => unknown): string {
   try {
     action();
@@ -120,7 +123,7 @@ describe('a change of the master key', () => {
     expect(tables.new.open(sealed, subject)).toBe(secret);
     expect(tables.new.seal(secret, subject).keyId).toBe(sealed.keyId);
     expect(messageOf(() => createSealer([oldMaster], oldMaster.keyId, tables.table).seal(secret, subject))).toBe(
-      `nothing can be sealed with data key '${sealed.keyId}', which is under master key '${newMaster.keyId}', which this node does not have`,
+      `nothing can be sealed with ${missing(sealed.keyId, newMaster.keyId)}`,
     );
   });
   test('a node without the old one can rewrap nothing', () => {
@@ -211,9 +214,7 @@ test('a node that cannot use the key that seals says so, once for each reason', 
   };
   seen(() => tables.rotate());
   const keyId = tables.table.sealingKey();
-  expect(told).toEqual([
-    `secrets can neither be sealed nor opened here: they need data key '${keyId}', which is under master key '${oldMaster.keyId}', which this node does not have`,
-  ]);
+  expect(told).toEqual([`secrets can neither be sealed nor opened here: they need ${missing(keyId ?? '', oldMaster.keyId)}`]);
   seen(() => tables.rewrap());
   expect(told).toHaveLength(1);
 });
