@@ -203,6 +203,26 @@ describe('SQL', () => {
     if (name !== 'procedures') await expectLine(right, sql(`SELECT count(*) FROM sys.${name} AT (VERSION => 1)`));
   });
 
+  test('of the access control list everybody sees what lies on resources that they may DESCRIBE, now and then', async () => {
+    const entryOn = (resource: string) => ({ resource, permission: 'ALLOW', principal: 'User:nobody', operation: 'DESCRIBE' });
+    const names = async (who: string, from: string): Promise<unknown> => {
+      const { text: said } = await sql(`SELECT DISTINCT resource FROM ${from} ORDER BY 1`)(who);
+      return (JSON.parse(said) as { results: readonly { rows: readonly unknown[][] }[] }).results[0]?.rows.flat();
+    };
+    expect(await names('nobody', 'sys.acls')).toEqual([]);
+    const given = await operator('root', '/v1/acls', { body: { acls: [entryOn('shop'), entryOn('mail.inbox')] } });
+    const position = (JSON.parse(given.text) as { position: number }).position;
+    await operator('root', '/v1/acls', { body: { acls: [{ ...entryOn('shop.orders'), principal: 'User:x' }] } });
+    expect(await names('nobody', 'sys.acls')).toEqual(['mail.inbox', 'shop', 'shop.orders']);
+    expect(await names('nobody', `sys.acls AT (VERSION => ${position})`)).toEqual(['mail.inbox', 'shop']);
+    expect(await names('may-DESCRIBE', 'sys.acls')).toEqual(['cluster', 'mail.inbox', 'shop', 'shop.orders']);
+    const listed = JSON.parse((await operator('nobody', '/v1/acls')).text) as { acls: readonly { resource: string }[] };
+    expect(listed.acls.map(({ resource }) => resource)).toEqual(['shop', 'mail.inbox', 'shop.orders']);
+    for (const resource of ['shop', 'mail.inbox', 'shop.orders'])
+      await operator('root', `/v1/acls?resource=${resource}`, { method: 'DELETE' });
+    expect(await names('nobody', `sys.acls AT (VERSION => ${position})`), 'by what they may now').toEqual([]);
+  });
+
   test.each(freeStatements)('%s', async (statement) => await expectLine('known', sql(statement)));
 
   test.each([
