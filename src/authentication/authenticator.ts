@@ -5,6 +5,7 @@ import type { State } from '../../projections/state.ts';
 import { tokenOf } from '../../projections/tokens.ts';
 import { secretSubject } from '../engine/configCommand.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../ports/logger.ts';
 import type { Sealer } from '../secrets/port.ts';
 import { Attempts } from './attempts.ts';
 import { isSecretOf, parseToken } from './bearerTokens.ts';
@@ -35,6 +36,8 @@ export interface AuthenticatorParts {
   readonly state: () => State;
   readonly sealer: Pick<Sealer, 'open'>;
   readonly clock: Pick<Clock, 'now'>;
+  /** Told once of each data key that a password is sealed with and that this node cannot use. */
+  readonly logger?: Pick<Logger, 'warn'>;
 }
 
 /** `checks`: at once, so that the other threads stay free for files. `waiting`: beyond them. `remembered`: right passwords, for so long. */
@@ -58,6 +61,7 @@ export class Authenticator {
   readonly #checking = new Map<string, Promise<boolean>>();
   /** What a password is held against when there is nothing to hold it against. */
   readonly #nobody: PasswordHash;
+  readonly #unopened = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   #checks = 0;
 
@@ -133,8 +137,17 @@ export class Authenticator {
     try {
       return sealer.open(sealed, secretSubject(credentialsKey, name));
     } catch {
-      return undefined; // Sealed with a key that this node does not have: nobody can log in with it here.
+      this.#tellUnopened(sealed.keyId); // Nobody can log in with it here.
+      return undefined;
     }
+  }
+
+  #tellUnopened(keyId: string): void {
+    if (this.#unopened.has(keyId)) return;
+    if (this.#unopened.size >= authenticatorLimits.remembered) this.#unopened.clear();
+    this.#unopened.add(keyId);
+    const message = `users of ${credentialsKey} cannot log in here: their passwords are sealed with data key '${keyId}', which cannot be used`;
+    this.#parts.logger?.warn({ keyId }, message);
   }
 
   async #check(expected: PasswordHash | string | undefined, password: string): Promise<boolean> {

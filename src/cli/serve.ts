@@ -152,7 +152,7 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
   const heartbeats = new Heartbeats(systemClock);
   const board = createHeartbeatBoard(node, heartbeats, { logger, tls, ...secret });
   const shared = { node, log, sealer, clock: systemClock, logger, tls };
-  const authenticator = new Authenticator({ ...authentication, state: () => node.state, sealer, clock: systemClock });
+  const authenticator = new Authenticator({ ...authentication, state: () => node.state, sealer, clock: systemClock, logger });
   const server = createOperatorServer({ ...shared, history, release, heartbeats, board, authenticator, ...secret });
   const closePeers = (): void => {
     peers.close();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CommandFailure, exitStatus, wrongUsage } from './exit.ts';
 import { grouped, renderTime } from './moments.ts';
-import { NotReachable, OperatorClient, type OperatorOptions } from './operatorClient.ts';
+import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
 import { aligned, harmless, styled, type Terminal } from './terminal.ts';
 
 type Options = OperatorOptions & { readonly json?: boolean };
@@ -81,7 +81,8 @@ async function settled<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    if (!(error instanceof NotReachable && error.mayHaveArrived)) throw error;
+    const isUnknown = error instanceof Refused && error.problem.code === 'OUTCOME_UNKNOWN';
+    if (!isUnknown && !(error instanceof NotReachable && error.mayHaveArrived)) throw error;
     throw new CommandFailure(
       exitStatus.unknown,
       `outcome unknown: ${error.message}`,

@@ -3,12 +3,15 @@
  * they gave, and slows down who guesses.
  * Method: real servers over a node on the in-memory log, one for each mode, asked with fetch and over bare sockets; hashes of little cost.
  */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { attemptLimits } from '../../src/authentication/attempts.ts';
 import { type AuthenticationMode, Authenticator } from '../../src/authentication/authenticator.ts';
 import { newToken } from '../../src/authentication/bearerTokens.ts';
 import { hashPassword } from '../../src/authentication/passwords.ts';
 import { parseAuthorization } from '../../src/interfaces/operator/identity.ts';
+import { MemoryMembership } from '../../src/log/memory.ts';
 import type { Logger } from '../../src/ports/logger.ts';
 import { createSealer } from '../../src/secrets/aes.ts';
 import { call, JumpingClock, rawExchange, readStream, type Served, ServedCluster, waits } from './support.ts';
@@ -197,6 +200,33 @@ describe('a token', () => {
     expect((await issue({}, headers)).status).toBe(200);
     const again = await issue({}, headers);
     expect([again.status, again.json['code'], again.json['token']]).toEqual([409, 'IDEMPOTENCY_KEY_REUSED', undefined]);
+  });
+
+  test('that may have been issued is named, for its secret is lost', async () => {
+    const split = new ServedCluster();
+    const late = new JumpingClock();
+    let isAsked = false;
+    const vanishing = createServer((socket) => {
+      socket.once('data', () => {
+        isAsked = true;
+        socket.destroy();
+      });
+      socket.on('error', () => {});
+    }).listen(0, '127.0.0.1');
+    await once(vanishing, 'listening');
+    const { port } = vanishing.address() as AddressInfo;
+    const leader = { nodeId: 'n0', operatorUrl: `http://127.0.0.1:${port}`, release: 'test', position: 0, checkpoints: [] };
+    await new MemoryMembership(split.hub).join(leader);
+    const n1 = await split.start('n1', { clock: late, clusterSecret: 'a secret for tests only' });
+    await expect.poll(() => n1.node.status().leaderId, waits).toBe('n0');
+    const issuing = call(`${n1.url}/v1/tokens`, { body: {} });
+    await expect.poll(() => isAsked, waits).toBe(true);
+    late.jump(10_000);
+    const { json, status } = await issuing;
+    expect([status, json['code']]).toEqual([504, 'OUTCOME_UNKNOWN']);
+    expect(json['remedy']).toContain(`If GET /v1/tokens shows ${String(json['tokenId'])}, revoke it`);
+    await split.stop();
+    vanishing.close();
   });
 
   test.each<[object, string]>([

@@ -7,11 +7,12 @@ import { newToken } from '../../authentication/bearerTokens.ts';
 import { type Asker, denialOf } from '../../deciders/authorizer.ts';
 import { describeCluster } from '../../deciders/permissions.ts';
 import type { Node } from '../../engine/node.ts';
+import type { Outcome } from '../../engine/submission.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { answer, provenanceJson, refusals, stampProvenance, writeAnswer } from './answers.ts';
 import { askerOf } from './authorization.ts';
 import type { Identity } from './identity.ts';
-import { problem, Refused } from './problems.ts';
+import { type Problem, problem, Refused, sendProblem } from './problems.ts';
 import { callerOf, readQuery, readState, reason, writeHeaders } from './requests.ts';
 
 /** Ten years. */
@@ -90,6 +91,7 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ node: Node; clock: Pick<Clock,
       const expires = validForMs === undefined ? {} : { expiresAt: clock.now() + validForMs };
       const command = { name: 'issueToken', about, ...expires, hash, principal, tokenId: made } as const;
       const outcome = await node.submit(command, callerOf(request, request.body.reason));
+      if (outcome.kind === 'unknown') return sendProblem(reply, unknown(made, outcome)) as typeof reply;
       if (outcome.kind !== 'done') return answer(reply, outcome, node);
       const { changed, duplicate, position } = outcome;
       stampProvenance(reply, { ...node.provenance, position });
@@ -116,6 +118,12 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ node: Node; clock: Pick<Clock,
     },
   );
 };
+
+/** Asking again with the same key would not help: the secret is another one then. */
+function unknown(tokenId: string, { commandId, detail }: Extract<Outcome, { readonly kind: 'unknown' }>): Problem {
+  const remedy = `If GET /v1/tokens shows ${tokenId}, revoke it: nobody has its secret. Then ask again, with a new Idempotency-Key.`;
+  return problem('OUTCOME_UNKNOWN', `token ${tokenId} may have been issued or not: ${detail}`, { remedy, more: { commandId, tokenId } });
+}
 
 /** Where no authorizer asks, nobody without credentials must become somebody either. @throws Refused with UNAUTHENTICATED */
 function known({ principal }: Identity): string {
