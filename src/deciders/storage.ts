@@ -63,9 +63,7 @@ export const addObjectStore = defineCommand({
   input: z.strictObject(storeRequest),
   decide: (state, request) => {
     const { obj = {} } = request;
-    const fault = givenStoreFault(request);
-    if (fault !== undefined) return refused(fault);
-    const instance = callersInstance(state, request.cloudUniqueId);
+    const instance = givenStoreFault(request) ?? callersInstance(state, request.cloudUniqueId);
     if (isRejection(instance)) return refused(instance);
     if (instance.enableStorageVault) return reject('STORAGE_MODE_CONFLICT', 'cloudUniqueId', "Storage vault doesn't support add obj info");
     const row = storageOf(state.storage, instance.instanceId);
@@ -95,9 +93,7 @@ export const rotateObjectStoreKeys = defineCommand({
   input: z.strictObject(storeRequest),
   decide: (state, request) => {
     const { obj = {} } = request;
-    const fault = givenStoreFault(request);
-    if (fault !== undefined) return refused(fault);
-    const instance = callersInstance(state, request.cloudUniqueId);
+    const instance = givenStoreFault(request) ?? callersInstance(state, request.cloudUniqueId);
     if (isRejection(instance)) return refused(instance);
     const { instanceId } = instance;
     const id = String(Number.parseInt(obj.id ?? '0', 10));
@@ -218,9 +214,7 @@ export const addStorageVault = defineCommand({
   about: 'Give an instance one more storage vault.',
   input: addition,
   decide: (state, request, { commandId }) => {
-    const fault = additionFault(request);
-    if (fault !== undefined) return refused(fault);
-    const instance = callersInstance(state, request.cloudUniqueId);
+    const instance = additionFault(request) ?? callersInstance(state, request.cloudUniqueId);
     if (isRejection(instance)) return refused(instance);
     const row = storageOf(state.storage, instance.instanceId);
     const name = request.vault?.name ?? '';
@@ -311,9 +305,7 @@ export const alterStorageVault = defineCommand({
   input: alteration,
   decide: (state, request) => {
     const { kind, vault: given = {} } = request;
-    const fault = alterationFault(request);
-    if (fault !== undefined) return refused(fault);
-    const instance = callersInstance(state, request.cloudUniqueId);
+    const instance = alterationFault(request) ?? callersInstance(state, request.cloudUniqueId);
     if (isRejection(instance)) return refused(instance);
     const { instanceId } = instance;
     const row = storageOf(state.storage, instanceId);

@@ -3,7 +3,6 @@
  * Method: the contract's data model, copied as text, is compared with the declarations; general rules are checked on every message.
  */
 import { expect, expectTypeOf, test } from 'vitest';
-import { internalCodes } from '../../src/interfaces/metaservice/codes.ts';
 import { enumName, enumNumber } from '../../src/interfaces/metaservice/enums.ts';
 import type { Field, ValueOf } from '../../src/interfaces/metaservice/message.ts';
 import * as messages from '../../src/interfaces/metaservice/messages.ts';
@@ -88,10 +87,6 @@ test.each(enumTypes.map((type) => [type.name, type] as const))('%s has each numb
   expect(enumName(type, 123_456)).toBeUndefined();
   expect(enumNumber(type, 'toString')).toBeUndefined();
   expect(enumNumber(type, 123_456)).toBe(123_456);
-});
-
-test('the codes that Chancery answers with are the service codes of that name', () => {
-  expect(messages.metaServiceCode.numbers).toMatchObject(internalCodes);
 });
 
 test('values have the types that the declarations say', () => {

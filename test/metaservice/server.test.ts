@@ -6,6 +6,7 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { serverLimits } from '../../src/interfaces/metaservice/server.ts';
+import { connectionLimits } from '../../src/interfaces/operator/connections.ts';
 import { ask, type Reply, type ServedMetaService, serveMetaService, token } from './support.ts';
 
 let served: ServedMetaService;
@@ -144,7 +145,7 @@ describe('bad requests', () => {
   });
 
   test('headers that are too long get an answer', async () => {
-    const long = 'x'.repeat(serverLimits.headerBytes);
+    const long = 'x'.repeat(connectionLimits.headerBytes);
     expect(await raw(`GET /MetaService/http/get_value?key=${long} HTTP/1.1\r\nHost: h\r\n\r\n`)).toMatch(
       /^HTTP\/1\.1 431 .*\r\n[\s\S]*headers are longer/,
     );

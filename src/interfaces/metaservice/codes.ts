@@ -1,38 +1,8 @@
 import type { RejectionCode } from '../../rejection.ts';
+import type { metaServiceCode } from './messages.ts';
 
-/** The service's internal codes and their numbers (`MetaServiceCode`), as far as Chancery answers with them. */
-export const internalCodes = {
-  OK: 0,
-  INVALID_ARGUMENT: 1001,
-  KV_TXN_GET_ERR: 1003,
-  KV_TXN_COMMIT_ERR: 1004,
-  KV_TXN_CONFLICT: 1005,
-  PROTOBUF_PARSE_ERR: 1006,
-  KV_TXN_STORE_GET_RETRYABLE: 1008,
-  KV_TXN_STORE_COMMIT_RETRYABLE: 1009,
-  TXN_DUPLICATED_REQ: 2002,
-  TXN_LABEL_ALREADY_USED: 2003,
-  TXN_INVALID_STATUS: 2004,
-  TXN_LABEL_NOT_FOUND: 2005,
-  TXN_ID_NOT_FOUND: 2006,
-  TXN_ALREADY_ABORTED: 2007,
-  TXN_ALREADY_VISIBLE: 2008,
-  TXN_ALREADY_PRECOMMITED: 2009,
-  TABLET_NOT_FOUND: 2011,
-  STALE_TABLET_CACHE: 2012,
-  STALE_PREPARE_ROWSET: 2013,
-  CLUSTER_NOT_FOUND: 3001,
-  ALREADY_EXISTED: 3002,
-  CLUSTER_ENDPOINT_MISSING: 3003,
-  STORAGE_VAULT_NOT_FOUND: 3004,
-  STAGE_NOT_FOUND: 4001,
-  STATE_ALREADY_EXISTED_FOR_USER: 4003,
-  JOB_EXPIRED: 5000,
-  JOB_TABLET_BUSY: 5001,
-  MAX_QPS_LIMIT: 6001,
-  UNDEFINED_ERR: 1_000_000,
-} as const;
-export type InternalCode = keyof typeof internalCodes;
+/** The service's internal codes, one of `MetaServiceCode`. */
+export type InternalCode = keyof (typeof metaServiceCode)['numbers'];
 
 /** What an answer says of itself; every reply of the plain RPC form begins with it. */
 export interface Status {

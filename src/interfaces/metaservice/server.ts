@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { EventLog } from '../../log/port.ts';
+import { boundConnections, connectionLimits, connectionOptions } from '../operator/connections.ts';
 import { Readiness } from '../operator/health.ts';
 import { hostOf } from '../operator/identity.ts';
-import { cutUnread } from '../operator/unread.ts';
 import { createSecureServer } from '../tls/listener.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import { failed } from './codes.ts';
@@ -14,20 +14,12 @@ import { BodyRefused, MetaService, type MetaServiceParts, type Outgoing } from '
 /**
  * `bodyBytes`: a write must fit an entry of the log, 256 KiB, and reads may name many things; sixteen times that leaves room for the
  * fields that are ignored. `bodiesBytes`: of all requests that arrive at once. `drainBytes`: of a body that
- * is refused, before the connection is cut. `requestMs`: for a request to arrive in full. `unreadMs`: how long an answer may lie before its
- * caller takes more of it.
+ * is refused, before the connection is cut.
  */
 export const serverLimits = {
   bodyBytes: 4 * 1024 * 1024,
   bodiesBytes: 64 * 1024 * 1024,
   drainBytes: 64 * 1024 * 1024,
-  headerBytes: 16 * 1024,
-  requestMs: 30_000,
-  headersMs: 10_000,
-  idleMs: 65_000,
-  unreadMs: 30_000,
-  lookEveryMs: 5_000,
-  connections: 4096,
 } as const;
 
 export interface MetaServiceServer {
@@ -63,10 +55,9 @@ export function createMetaService(
   };
   const http =
     tls?.isShown === true
-      ? createSecureServer({ tls, logger, plainAnswer: rawAnswer('400 Bad Request', tlsRequired) }, httpOptions, handler)
-      : createServer(httpOptions, handler);
-  http.maxConnections = serverLimits.connections;
-  cutUnread(http, parts.unreadMs ?? serverLimits.unreadMs);
+      ? createSecureServer({ tls, logger, plainAnswer: rawAnswer('400 Bad Request', tlsRequired) }, connectionOptions, handler)
+      : createServer(connectionOptions, handler);
+  boundConnections(http, parts.unreadMs);
   http.on('clientError', answerClientError);
   return {
     service,
@@ -90,13 +81,6 @@ export function createMetaService(
   };
 }
 
-const httpOptions = {
-  maxHeaderSize: serverLimits.headerBytes,
-  headersTimeout: serverLimits.headersMs,
-  requestTimeout: serverLimits.requestMs,
-  keepAliveTimeout: serverLimits.idleMs,
-  connectionsCheckingInterval: serverLimits.lookEveryMs,
-} as const;
 const tlsRequired = 'this port takes TLS and nothing else; use https://';
 
 function listening(
@@ -203,7 +187,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const [line, why] =
       error.code === 'HPE_HEADER_OVERFLOW'
-        ? ['431 Request Header Fields Too Large', `address and headers are longer than ${serverLimits.headerBytes} bytes; send less`]
+        ? ['431 Request Header Fields Too Large', `address and headers are longer than ${connectionLimits.headerBytes} bytes; send less`]
         : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
           ? ['408 Request Timeout', 'the request did not arrive in full in time; send it without pauses']
           : ['400 Bad Request', 'this is not an HTTP request'];

@@ -1,4 +1,4 @@
-import type { RequestListener, Server, ServerOptions } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import swagger from '@fastify/swagger';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { createJsonSchemaTransform, serializerCompiler } from 'fastify-type-provider-zod';
@@ -19,6 +19,7 @@ import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads } from './authorization.ts';
 import { configRoutes } from './configs.ts';
+import { boundConnections, connectionLimits, connectionOptions } from './connections.ts';
 import { dataKeyRoutes } from './dataKeys.ts';
 import { denialRoutes } from './denials.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
@@ -46,7 +47,6 @@ import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
 import { tokenRoutes } from './tokens.ts';
-import { cutUnread } from './unread.ts';
 import { verdictRoutes } from './verdicts.ts';
 
 export interface OperatorParts {
@@ -68,7 +68,7 @@ export interface OperatorParts {
   readonly catalog?: string;
   /** Absent, or without a certificate: plain HTTP. */
   readonly tls?: NodeTls;
-  /** For tests, default `httpLimits.unreadMs`. */
+  /** For tests. */
   readonly unreadMs?: number;
   /** For tests. */
   readonly streamLimits?: Partial<Record<keyof typeof streamLimits, number>>;
@@ -81,20 +81,8 @@ export interface OperatorServer {
   close(timeoutMs?: number): Promise<void>;
 }
 
-/**
- * `requestMs`: for a request to arrive in full. A request that has arrived is bounded by the node's own deadlines. `unreadMs`: how long an
- * answer may lie before its caller takes more of it. `lookEveryMs`: between two looks at requests that arrive too slowly.
- */
-export const httpLimits = {
-  bodyBytes: 1024 * 1024,
-  headerBytes: 16 * 1024,
-  requestMs: 30_000,
-  headersMs: 10_000,
-  idleMs: 65_000,
-  unreadMs: 30_000,
-  lookEveryMs: 5_000,
-  connections: 4096,
-} as const;
+/** Of a body. */
+const bodyBytes = 1024 * 1024;
 
 /** The operator interface: resources, history, SQL, health and metrics over HTTP, described at /openapi.json. */
 export function createOperatorServer(parts: OperatorParts): OperatorServer {
@@ -104,8 +92,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const metrics = createMetrics(node, log, streams, parts.tls);
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
-  http.server.maxConnections = httpLimits.connections;
-  cutUnread(http.server, parts.unreadMs ?? httpLimits.unreadMs);
+  boundConnections(http.server, parts.unreadMs);
   identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger, certificatePrincipal });
   authorizeReads(http, node);
   measure(http, metrics);
@@ -179,19 +166,14 @@ function registerRoutes(
 }
 
 function createFastify(logger: Logger, tls?: NodeTls): FastifyInstance {
-  const limits = {
-    maxHeaderSize: httpLimits.headerBytes,
-    headersTimeout: httpLimits.headersMs,
-    connectionsCheckingInterval: httpLimits.lookEveryMs,
-  };
   const http = fastify({
     logger: false,
-    bodyLimit: httpLimits.bodyBytes,
-    requestTimeout: httpLimits.requestMs,
-    keepAliveTimeout: httpLimits.idleMs,
+    bodyLimit: bodyBytes,
+    requestTimeout: connectionLimits.requestMs,
+    keepAliveTimeout: connectionLimits.idleMs,
     forceCloseConnections: 'idle',
-    http: limits,
-    ...(tls === undefined ? {} : { serverFactory: overTls(tls, logger, limits) }),
+    http: connectionOptions,
+    ...(tls === undefined ? {} : { serverFactory: overTls(tls, logger) }),
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (error, _request, reply) => void sendProblem(reply as unknown as FastifyReply, problemOfFramework(error, logger)),
     clientErrorHandler: (error, socket) => {
@@ -223,12 +205,11 @@ function createFastify(logger: Logger, tls?: NodeTls): FastifyInstance {
 
 /** What the framework would do by itself for a server that it makes: the server of another kind is told the same. */
 const overTls =
-  (tls: NodeTls, logger: Logger, limits: ServerOptions) =>
+  (tls: NodeTls, logger: Logger) =>
   (handler: RequestListener): Server => {
-    const timeouts = { keepAliveTimeout: httpLimits.idleMs, requestTimeout: httpLimits.requestMs };
     const plainAnswer = rawAnswer(problem('TLS_REQUIRED', 'this port takes TLS and nothing else'));
     // A server of TLS is one of HTTP in everything that is asked of it here; its type says so of the half that they share.
-    return createSecureServer({ tls, logger, plainAnswer }, { ...limits, ...timeouts }, handler) as unknown as Server;
+    return createSecureServer({ tls, logger, plainAnswer }, connectionOptions, handler) as unknown as Server;
   };
 
 /** @returns the methods offered at a path, ascending; none when nothing is there. */

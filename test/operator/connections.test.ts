@@ -7,7 +7,7 @@ import diagnostics from 'node:diagnostics_channel';
 import { createServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { cutUnread } from '../../src/interfaces/operator/unread.ts';
+import { cutUnread } from '../../src/interfaces/operator/connections.ts';
 import { serveMetaService, token } from '../metaservice/support.ts';
 import { freePort, ServedCluster } from './support.ts';
 
