@@ -58,16 +58,10 @@ const tags = ['access'];
  * So a request that is sent again under its Idempotency-Key is refused when the first one was done: its secret cannot be shown again.
  */
 export const tokenRoutes: FastifyPluginAsyncZod<{ node: Node; clock: Pick<Clock, 'now'> }> = async (http, { clock, node }) => {
+  const querystring = z.strictObject(readQuery);
   http.get(
     '/v1/tokens',
-    {
-      schema: {
-        summary: 'Bearer tokens that count',
-        tags,
-        querystring: z.strictObject(readQuery),
-        response: { 200: listJson, ...refusals },
-      },
-    },
+    { schema: { summary: 'Bearer tokens that count', tags, querystring, response: { 200: listJson, ...refusals } } },
     async (request, reply) => {
       const { provenance, state } = await readState(node, request.query);
       stampProvenance(reply, provenance);
