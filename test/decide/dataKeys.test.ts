@@ -9,9 +9,10 @@ import { instanceCreated } from '../../events/instances.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import { currentDataKey, dataKeyBefore, dataKeyOf, dataKeyRows, liveDataKeys } from '../../projections/dataKeys.ts';
 import { sealedFamilies, sealedTextsIn, sealedValues } from '../../projections/sealedTexts.ts';
+import { foldEntry, initialState } from '../../projections/state.ts';
 import { ids, masters, wrapped } from '../fold/dataKeyActs.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
-import { given, startedAt, stateAfter } from '../support/given.ts';
+import { given, logOf, startedAt, stateAfter } from '../support/given.ts';
 
 const { first, second } = ids;
 const madeFirst = dataKeyCreated(wrapped(first));
@@ -130,7 +131,8 @@ test('of the shredded keys the oldest are forgotten, so that the table stays sma
     dataKeyCreated(wrapped(id(i))),
     ...(i === 0 ? [] : [dataKeyShredded({ keyId: id(i - 1), sealedValues: 0 })]),
   ]).flat();
-  const { dataKeys } = stateAfter(...rounds);
+  const chapters = [0, 1, 2, 3, 4].map((i) => ({ events: rounds.slice(i * 500, (i + 1) * 500) }));
+  const { dataKeys } = logOf(chapters).reduce((state, { entry }) => foldEntry(state, entry), initialState());
   expect([dataKeys.live, dataKeys.shredded, Object.keys(dataKeys.byId).length]).toEqual([1, 1024, 1025]);
   expect(dataKeyOf(dataKeys, id(1))).toBeUndefined();
   expect(dataKeyOf(dataKeys, id(2))?.shredded).toBeDefined();
