@@ -1,11 +1,13 @@
 /**
  * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
- * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, metaservice.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, metaservice.
  */
 import { startZooKeeper } from '../test/support/zookeeper.ts';
 import { appendFigures, followerLagFigure } from './appends.ts';
+import { authorizerFigure } from './authorizer.ts';
 import type { Figure } from './figures.ts';
 import { metaServiceFigures } from './metaservice.ts';
+import { plannerFigures } from './planner.ts';
 import { foldRateFigure, replayFigure } from './replay.ts';
 
 const wanted = process.argv.slice(2);
@@ -17,6 +19,8 @@ function print({ what, ratio, floor, isMet, behind }: Figure): void {
 
 if (isWanted('replay')) print(replayFigure(1_000_000));
 if (isWanted('fold')) print(foldRateFigure());
+if (isWanted('authorizer')) print(authorizerFigure());
+if (isWanted('planner')) for (const figure of plannerFigures()) print(figure);
 if (isWanted('appends') || isWanted('lag') || isWanted('metaservice')) {
   const zookeeper = await startZooKeeper(1);
   try {

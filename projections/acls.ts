@@ -11,14 +11,20 @@ export interface Grant extends Acl {
 export interface Acls {
   /** By `scopeKey`: what is said of one principal, whatever the case of its name, on one resource from one host. Short lists. */
   readonly byScope: Table<readonly Grant[]>;
+  /** By `principalKey`, how many entries there are on each `Level`: most lookups can be spared, for there is nothing to be found. */
+  readonly byPrincipal: Table<Levels>;
   /** How many entries there are. */
   readonly size: number;
 }
 
+/** The cluster, one database, one table, or all of a type. */
+type Level = AclResource['type'] | `all ${AclResource['type']}`;
+type Levels = Readonly<Partial<Record<Level, number>>>;
+
 export const acls = defineProjection<Acls>({
   name: 'acls',
   version: 1,
-  initial: () => ({ byScope: Table.empty(), size: 0 }),
+  initial: () => ({ byScope: Table.empty(), byPrincipal: Table.empty(), size: 0 }),
   on: {
     AclGranted: (state, { at, event: { act, data }, position }) => {
       for (const acl of data.acls) grant(state, { ...acl, position, grantedAt: at, grantedBy: act.principal });
@@ -34,7 +40,7 @@ function grant(state: Writable<Acls>, added: Grant): void {
   const present = state.byScope.get(key) ?? [];
   invariant(!present.some((each) => isSameAcl(each, added)), `the entry for ${key} is there already`);
   state.byScope = state.byScope.set(key, [...present, added]);
-  state.size += 1;
+  count(state, added, 1);
 }
 
 function revoke(state: Writable<Acls>, acl: Acl): void {
@@ -43,12 +49,22 @@ function revoke(state: Writable<Acls>, acl: Acl): void {
   const rest = present.filter((each) => !isSameAcl(each, acl));
   invariant(rest.length === present.length - 1, `the entry for ${key} is not there`);
   state.byScope = rest.length === 0 ? state.byScope.delete(key) : state.byScope.set(key, rest);
-  state.size -= 1;
+  count(state, acl, -1);
+}
+
+function count(state: Writable<Acls>, { principal, resource }: Acl, by: 1 | -1): void {
+  state.size += by;
+  const [key, level] = [principalKey(principal), levelOf(resource)];
+  const { [level]: counted = 0, ...others } = state.byPrincipal.get(key) ?? {};
+  const levels: Levels = counted + by === 0 ? others : { ...others, [level]: counted + by };
+  state.byPrincipal = Object.keys(levels).length === 0 ? state.byPrincipal.delete(key) : state.byPrincipal.set(key, levels);
 }
 
 /** No part can hold a control character: no two scopes have one key. */
 const scopeKey = (resource: AclResource, principal: AclPrincipal, host: string): string =>
-  [resource.type, resource.name, principal.type, principal.name.toLowerCase(), host].join('\n');
+  `${resource.type}\n${resource.name}\n${principalKey(principal)}\n${host}`;
+const principalKey = ({ name, type }: AclPrincipal): string => `${type}\n${name.toLowerCase()}`;
+const levelOf = ({ name, type }: AclResource): Level => (name === '*' ? `all ${type}` : type);
 
 /** Entries of one scope say the same when effect, operation and the exact name of the principal are equal. */
 const isSameAcl = (a: Acl, b: Acl): boolean =>
@@ -57,6 +73,11 @@ const isSameAcl = (a: Acl, b: Acl): boolean =>
 /** What is said of a principal on exactly this resource and from exactly this host, names of other cases included. */
 export const grantsAt = (state: Acls, resource: AclResource, principal: AclPrincipal, host: string): readonly Grant[] =>
   state.byScope.get(scopeKey(resource, principal, host)) ?? [];
+/** Those of the resources on the level of which anything is said of a principal, whatever the case of its name. */
+export function worthAsking(state: Acls, principal: AclPrincipal, resources: readonly AclResource[]): readonly AclResource[] {
+  const levels = state.byPrincipal.get(principalKey(principal));
+  return levels === undefined ? [] : resources.filter((resource) => levels[levelOf(resource)] !== undefined);
+}
 export const grantOf = (state: Acls, acl: Acl): Grant | undefined =>
   grantsAt(state, acl.resource, acl.principal, acl.host).find((each) => isSameAcl(each, acl));
 /** Every entry, in no order that means anything. */

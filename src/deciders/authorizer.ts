@@ -1,6 +1,6 @@
 import type { AclOperation, AclPrincipal, AclResource } from '../../events/acls.ts';
 import type { Act } from '../../events/envelope.ts';
-import { type Acls, type Grant, grantsAt } from '../../projections/acls.ts';
+import { type Acls, type Grant, grantsAt, worthAsking } from '../../projections/acls.ts';
 import { configOf } from '../../projections/configs.ts';
 import type { State } from '../../projections/state.ts';
 import { type Rejection, rejection } from '../rejection.ts';
@@ -86,13 +86,13 @@ const ignoresCase = (state: State): boolean => configOf(state.configs, 'security
 
 function* applicable(state: State, { host, principal }: Asker, resource: AclResource): Generator<Grant> {
   const { acls }: { readonly acls: Acls } = state;
-  const own = principalOf(principal);
   const hosts = host === undefined || host === '*' ? ['*'] : [host, '*'];
-  for (const each of applicableResources(resource))
-    for (const from of hosts) {
+  const resources = applicableResources(resource);
+  const own = principalOf(principal);
+  for (const each of worthAsking(acls, own, resources))
+    for (const from of hosts)
       for (const grant of grantsAt(acls, each, own, from)) if (isSamePrincipal(state, grant.principal, own)) yield grant;
-      yield* grantsAt(acls, each, everyone, from);
-    }
+  for (const each of worthAsking(acls, everyone, resources)) for (const from of hosts) yield* grantsAt(acls, each, everyone, from);
 }
 
 /** The resource, `*` of its type, and what contains it. `*` of a containing type says nothing about what it contains. */
