@@ -1,7 +1,6 @@
 import { Agent } from 'node:https';
-import { getCACertificates } from 'node:tls';
 import type { TlsFailureKind } from '../interfaces/tls/failures.ts';
-import { certificatesIn, keyIn, oldestProtocol, type TlsProblem } from '../interfaces/tls/material.ts';
+import { certificatesIn, keyIn, oldestProtocol, systemCas, type TlsProblem } from '../interfaces/tls/material.ts';
 import { wrongUsage } from './exit.ts';
 
 /** Files of a caller, see `OperatorOptions`. */
@@ -26,7 +25,7 @@ export async function clientAgent({ ca, cert, key }: ClientTls): Promise<Agent> 
   return new Agent({
     keepAlive: true,
     minVersion: oldestProtocol,
-    ca: trusted?.map(String) ?? [...getCACertificates('default'), ...getCACertificates('system')],
+    ca: trusted?.map(String) ?? [...systemCas()],
     ...(shown === undefined ? {} : { cert: shown.map(String).join('') }),
     ...(own === undefined ? {} : { key: own.export({ type: 'pkcs8', format: 'pem' }) }),
   });

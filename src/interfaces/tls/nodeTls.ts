@@ -1,5 +1,5 @@
 import { Agent } from 'node:https';
-import { createSecureContext, getCACertificates, type SecureContextOptions } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
 import {
@@ -8,6 +8,7 @@ import {
   fingerprintOf,
   readTls,
   serverContextOf,
+  systemCas,
   type TlsMaterial,
   type TlsProblem,
   type TlsSettings,
@@ -117,7 +118,7 @@ export class NodeTls {
     if (ca !== undefined) return { ...context, ca: ca.map(String) };
     if (own === undefined) return context;
     const others = own.certificates.slice(1).map(String);
-    return { ...context, ca: [...getCACertificates('default'), ...getCACertificates('system'), ...others] };
+    return { ...context, ca: [...systemCas(), ...others] };
   }
 
   #watch(): void {
