@@ -75,6 +75,7 @@ describe('where a setting comes from', () => {
       'log-level: debug',
       'session-timeout: 10 s',
       'secret-key-file: key.hex',
+      'previous-secret-key-file: old.hex',
       'tls-cert: node.pem',
       'tls-key: /run/node.key',
       'tls-client-ca: clients.pem',
@@ -92,6 +93,7 @@ describe('where a setting comes from', () => {
       logLevel: 'debug',
       sessionTimeoutMs: 10_000,
       secretKey: { file: join(directory, 'key.hex'), mayMake: false },
+      previousSecretKeyFile: join(directory, 'old.hex'),
       tls: {
         own: { cert: join(directory, 'node.pem'), key: '/run/node.key' },
         clientCa: join(directory, 'clients.pem'),
@@ -101,6 +103,12 @@ describe('where a setting comes from', () => {
       ...openToAll,
       clusterConfigs: new Map(),
     });
+  });
+
+  test('the master key can be a variable', () => {
+    const hex = '0123456789abcdefABCDEF'.padEnd(64, '0');
+    expect(settingsOf({ env: { CHANCERY_SECRET_KEY: hex } }).secretKey).toEqual({ hex });
+    expect(settingsOf({ file: `secret-key: ${'7'.repeat(64)}\n` }).secretKey).toEqual({ hex: '7'.repeat(64) });
   });
 
   test('every setting can be a variable', () => {
@@ -253,10 +261,26 @@ describe('what is wrong is named', () => {
       'Give the address by which others reach this node, without a path, such as http://host1.example:8480.',
     ],
     [{ flags: { 'log-level': 'loud' } }, "--log-level 'loud' is not a level", 'Use one of trace, debug, info, warn, error.'],
+    [{ flags: { 'audit-denials': '100001' } }, "--audit-denials '100001' is no such number", 'Give a whole number from 0 to 100000.'],
+    [
+      { env: { CHANCERY_AUDIT_DENIALS: 'many' } },
+      "CHANCERY_AUDIT_DENIALS 'many' is no such number",
+      'Give a whole number from 0 to 100000.',
+    ],
     [{ flags: { 'session-timeout': '10' } }, "--session-timeout '10' is not a time from 1s to 5min", time],
     [{ flags: { 'session-timeout': '999ms' } }, "--session-timeout '999ms' is not a time from 1s to 5min", time],
     [{ flags: { 'session-timeout': '6min' } }, "--session-timeout '6min' is not a time from 1s to 5min", time],
     [{ flags: { 'secret-key-file': '' } }, "--secret-key-file '' is empty", 'Give the path of a file that holds the key.'],
+    [
+      { env: { CHANCERY_SECRET_KEY: 'ab'.repeat(31) } }, // The value is not repeated.
+      'CHANCERY_SECRET_KEY is not 64 hex digits',
+      'Make one with: openssl rand -hex 32. It must be the same on every node.',
+    ],
+    [
+      { env: { CHANCERY_SECRET_KEY: 'ab'.repeat(32) }, file: 'secret-key-file: key.hex\n' },
+      'secret-key and secret-key-file are both given',
+      'Give the master key one way: as a text or as a file.',
+    ],
     [{ file: 'node-ids: n1\n' }, "chancery.yaml, line 1: 'node-ids' is not a setting", 'Did you mean node-id?'],
     [
       { file: '\n\nclusterconfigs:\n  a: b\n' },
