@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import { canonicalJson } from '../events/canonicalJson.ts';
 
 /**
- * Rows, flat: key, value, digest of both once somebody asked for it, key, value, … At most `leafRows` of them, but for keys whose whole
- * hashes are equal. `owner` is the batch that made it, see `unseal`; `digest` is that of its rows once somebody asked for it.
+ * Rows, flat: key, value, digest of both once somebody asked for it, hash of the key, key, value, … At most `leafRows` of them, but for
+ * keys whose whole hashes are equal. `owner` is the batch that made it, see `unseal`; `digest` is that of its rows once somebody asked for it.
  */
 interface Leaf<V> {
   readonly isLeaf: true;
   readonly owner: object | undefined;
   digest: string | undefined;
-  readonly rows: (string | V | undefined)[];
+  readonly rows: (string | number | V | undefined)[];
 }
 /** More rows than a leaf holds, by the next bits of their hashes. */
 interface Branch<V> {
@@ -22,7 +22,7 @@ interface Branch<V> {
 type Part<V> = Leaf<V> | Branch<V> | undefined;
 
 /** Places of a row in its leaf. */
-const stride = 3;
+const stride = 4;
 const leafRows = 32;
 const bitsPerLevel = 4;
 const fanOut = 1 << bitsPerLevel;
@@ -97,13 +97,15 @@ export class Table<V> {
   }
 
   get(key: string): V | undefined {
-    const rows = leafWith(this.#root, key)?.rows;
-    return rows === undefined ? undefined : (rows[placeOf(rows, key) + 1] as V | undefined);
+    const hash = scattered(key);
+    const rows = leafWith(this.#root, hash)?.rows;
+    return rows === undefined ? undefined : (rows[placeOf(rows, key, hash) + 1] as V | undefined);
   }
 
   has(key: string): boolean {
-    const rows = leafWith(this.#root, key)?.rows;
-    return rows !== undefined && placeOf(rows, key) < rows.length;
+    const hash = scattered(key);
+    const rows = leafWith(this.#root, hash)?.rows;
+    return rows !== undefined && placeOf(rows, key, hash) < rows.length;
   }
 
   /**
@@ -159,18 +161,19 @@ export interface TableChange<V> {
   readonly after: V | undefined;
 }
 
-function leafWith<V>(root: Part<V>, key: string): Leaf<V> | undefined {
-  if (root === undefined || root.isLeaf) return root;
-  const hash = scattered(key);
+function leafWith<V>(root: Part<V>, hash: number): Leaf<V> | undefined {
   let node: Part<V> = root;
   for (let shift = 0; node !== undefined && !node.isLeaf; shift += bitsPerLevel) node = node.parts[branchAt(hash, shift)];
   return node;
 }
 
-/** Where a row begins in a leaf; the leaf's end when it is not there. Values may be texts too, so only the places of keys are looked at. */
-function placeOf(rows: readonly unknown[], key: string): number {
+/**
+ * Where a row begins in a leaf; the leaf's end when it is not there. Hashes are compared first: they lie in the leaf itself, while each
+ * key is somewhere else in memory.
+ */
+function placeOf(rows: readonly unknown[], key: string, hash: number): number {
   let at = 0;
-  while (at < rows.length && rows[at] !== key) at += stride;
+  while (at < rows.length && (rows[at + 3] !== hash || rows[at] !== key)) at += stride;
   return at;
 }
 
@@ -181,14 +184,14 @@ interface Update<V> {
 }
 
 function updated<V>(node: Part<V>, shift: number, update: Update<V>): Leaf<V> | Branch<V> {
-  if (node === undefined) return leafOf([update.key, update.next(undefined), undefined]);
+  if (node === undefined) return leafOf([update.key, update.next(undefined), undefined, update.hash]);
   if (!node.isLeaf) return updatedBranch(node, shift, update);
-  const at = placeOf(node.rows, update.key);
+  const at = placeOf(node.rows, update.key, update.hash);
   const isNew = at === node.rows.length;
   if (isNew && at >= leafRows * stride && shift < hashBits) return updatedBranch(split(node, shift), shift, update);
   const leaf = writable(node);
   const { rows } = leaf;
-  if (isNew) rows.push(update.key, update.next(undefined), undefined);
+  if (isNew) rows.push(update.key, update.next(undefined), undefined, update.hash);
   else {
     rows[at + 1] = update.next(rows[at + 1] as V);
     rows[at + 2] = undefined;
@@ -209,7 +212,7 @@ function updatedBranch<V>(node: Branch<V>, shift: number, update: Update<V>): Br
 function split<V>({ rows }: Leaf<V>, shift: number): Branch<V> {
   const branch = branchOf<V>(new Array<Part<V>>(fanOut).fill(undefined), rows.length / stride);
   for (let at = 0; at < rows.length; at += stride) {
-    const i = branchAt(scattered(rows[at] as string), shift);
+    const i = branchAt(rows[at + 3] as number, shift);
     const part = branch.parts[i];
     const row = rows.slice(at, at + stride);
     // A branch that was just made holds nothing but leaves.
@@ -225,7 +228,7 @@ function without<V>(node: Part<V>, shift: number, key: string, hash: number): Pa
   if (node.isLeaf) {
     if (node.rows.length === stride) return undefined;
     const leaf = writable(node);
-    leaf.rows.splice(placeOf(leaf.rows, key), stride);
+    leaf.rows.splice(placeOf(leaf.rows, key, hash), stride);
     return leaf;
   }
   const branch = writable(node);
