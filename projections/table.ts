@@ -3,7 +3,8 @@ import { canonicalJson } from '../events/canonicalJson.ts';
 
 /**
  * Rows, flat: key, value, digest of both once somebody asked for it, hash of the key, key, value, … At most `leafRows` of them, but for
- * keys whose whole hashes are equal. `owner` is the batch that made it, see `unseal`; `digest` is that of its rows once somebody asked for it.
+ * keys whose whole hashes are equal. `owner` is the batch that made it, see `unseal`; `digest` is that of its rows once somebody asked
+ * for it.
  */
 interface Leaf<V> {
   readonly isLeaf: true;
