@@ -5,7 +5,7 @@
 import { fastify } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ConfigValue } from '../../events/configs.ts';
-import { Authenticator } from '../../src/authentication/authenticator.ts';
+import { type AuthenticationMode, Authenticator } from '../../src/authentication/authenticator.ts';
 import { hashPassword } from '../../src/authentication/passwords.ts';
 import { can } from '../../src/cli/can.ts';
 import { denials } from '../../src/cli/denials.ts';
@@ -24,19 +24,19 @@ let n2: Served;
 beforeAll(async () => {
   const hash = await hashPassword('right', { memoryKiB: 8, passes: 1, lanes: 1 });
   const users = new Map(['root', 'dana', 'etl', 'eve'].map((name) => [name, hash]));
-  const start = async (nodeId: string): Promise<Served> => {
+  const start = async (nodeId: string, mode: AuthenticationMode): Promise<Served> => {
     const state = () => {
       const served = cluster.served.get(nodeId);
       if (served === undefined) throw new Error('asked before it served');
       return served.node.state;
     };
-    const authenticator = new Authenticator({ mode: 'required', users, state, sealer, clock: systemClock });
+    const authenticator = new Authenticator({ mode, users, state, sealer, clock: systemClock });
     const staticConfigs = { 'authorizer.enabled': text('true'), 'super.users': text('User:root') };
     return await cluster.start(nodeId, { authenticator, staticConfigs, sealer, clusterSecret: 'a secret for tests only', auditDenials: 4 });
   };
-  n1 = await start('n1');
+  n1 = await start('n1', 'required');
   await cluster.ready(n1);
-  n2 = await start('n2');
+  n2 = await start('n2', 'optional');
   await cluster.ready(n1, n2);
 });
 afterAll(() => cluster.stop());
@@ -93,6 +93,25 @@ describe('a right', () => {
     expect(whole).not.toContain('AclRevoked');
     expect((await get('etl', '/v1/events')).json).toMatchObject({ code: 'AUTHORIZATION_DENIED', facts: { operation: 'DESCRIBE' } });
   });
+});
+
+test('whoever gives no credentials, where that is possible, may as little as anybody of whom nothing is said', async () => {
+  const nobody = (path: string) => call(n2.url + path);
+  expect((await nobody('/v1/whoami')).json).toMatchObject({ principal: 'User:ANONYMOUS', method: 'none', isSuperUser: false });
+  for (const path of [
+    '/metrics',
+    '/v1/status',
+    '/v1/configs',
+    '/v1/events',
+    '/v1/authorization?operation=READ&resource=shop&principal=User:x',
+  ]) {
+    const { json } = await nobody(path);
+    expect(json, path).toMatchObject({ code: 'AUTHORIZATION_DENIED', facts: { principal: 'User:ANONYMOUS', operation: 'DESCRIBE' } });
+  }
+  const position = await grant('', entry('DESCRIBE', 'ANONYMOUS'));
+  expect((await nobody(`/v1/status?atLeast=${position}`)).status).toBe(200);
+  expect((await nobody('/metrics')).status).toBe(200);
+  await revoke('ANONYMOUS');
 });
 
 describe('why', () => {
