@@ -6,7 +6,7 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
-import { type AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, connect as connectPlain, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -49,8 +49,8 @@ async function served(settings: Partial<TlsSettings> = {}, logger = new Notes())
 }
 
 /** A server that is told this and nothing more; it ends with the test. @returns its port */
-async function listening(tls: NodeTls, handler: RequestListener, logger = new Notes()): Promise<number> {
-  const server = createSecureServer({ tls, logger, plainAnswer: '' }, {}, handler);
+async function listening(tls: NodeTls, handler: RequestListener, logger = new Notes(), plainAnswer = ''): Promise<number> {
+  const server = createSecureServer({ tls, logger, plainAnswer }, {}, handler);
   onTestFinished(() => {
     server.closeAllConnections();
     server.close();
@@ -88,6 +88,23 @@ describe('a listener', () => {
     expect([url, server]).toEqual([`https://127.0.0.1:${port}`, 'CN=n1']);
     const days = Number(/^chancery_tls_certificate_expires_seconds (\S+)$/m.exec(text)?.[1]) / 86_400;
     expect([days > 29, days <= 30]).toEqual([true, true]);
+  });
+
+  test('survives callers that speak plain HTTP, or half of TLS, and are gone before the answer', async () => {
+    const port = await listening(
+      await openTls({ own: node }),
+      (_request, response) => response.end('alive'),
+      new Notes(),
+      'HTTP/1.1 400 No\r\n\r\n',
+    );
+    const hello = Buffer.from('16030100050100000103', 'hex');
+    const leave = async (bytes: string | Buffer): Promise<void> =>
+      await new Promise((resolve) => {
+        const socket = connectPlain(port, '127.0.0.1', () => socket.write(bytes, () => socket.resetAndDestroy()));
+        socket.on('error', () => {}).once('close', () => resolve());
+      });
+    for (let i = 0; i < 50; i++) await Promise.all([leave('GET / HTTP/1.1\r\nHost: x\r\n\r\n'), leave(hello), leave('')]);
+    expect((await get(`https://127.0.0.1:${port}/`, { ca: ca.cert })).text).toBe('alive');
   });
 
   test('is plain HTTP without a certificate, whatever it trusts', async () => {
@@ -258,8 +275,11 @@ describe('nodes among each other', () => {
     expect(await board.list()).toEqual([report]);
   });
 
-  /** What a node that trusts `ca` alone sees of a leader, and whether anything arrived there. */
-  async function met(leaderIs: Partial<TlsSettings>): Promise<{ error: unknown; arrived: number; said: readonly string[] }> {
+  /** What a node sees of a leader; without a word it trusts `ca` alone, and whether anything arrived there. */
+  async function met(
+    leaderIs: Partial<TlsSettings>,
+    caller: Partial<TlsSettings> = { own: strangers.issue('n9'), ca: ca.cert },
+  ): Promise<{ error: unknown; arrived: number; said: readonly string[] }> {
     let arrived = 0;
     const leader = await openTls({ own: node, ...leaderIs });
     const port = await listening(leader, (_request, response) => {
@@ -267,7 +287,7 @@ describe('nodes among each other', () => {
       response.end('{"replies":[{"kind":"done","position":7,"changed":true,"duplicate":false}]}');
     });
     const logger = new Notes();
-    const tls = await openTls({ own: strangers.issue('n9'), ca: ca.cert });
+    const tls = await openTls(caller);
     const peers = createPeers({ clusterSecret, logger, tls });
     onTestFinished(() => peers.close());
     const error = await peers.submit(memberAt(`https://127.0.0.1:${port}`), [request, request]).then(
@@ -279,6 +299,12 @@ describe('nodes among each other', () => {
 
   test('a leader with a good certificate is heard', async () => {
     expect(await met({})).toMatchObject({ error: { message: expect.stringContaining('answered 1 of 2') as string }, arrived: 1, said: [] });
+  });
+  test('whom its own chain names is trusted too, where nothing else is said; whoever is not, is not', async () => {
+    const own = ca.issue('n9');
+    expect(await met({}, { own })).toMatchObject({ arrived: 0 });
+    writeFileSync(own.cert, readFileSync(own.cert, 'utf8') + readFileSync(ca.cert, 'utf8'));
+    expect(await met({}, { own })).toMatchObject({ arrived: 1 });
   });
   test.each([
     [
