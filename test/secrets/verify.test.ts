@@ -108,7 +108,7 @@ test('every place of an event that may hold a secret is known', () => {
   let found = 0;
   for (const { entry } of metaServiceHistory())
     for (const event of entry.events) {
-      const expected = event.type.startsWith('DataKey') ? [] : [...sealedTextsIn(event.data)];
+      const expected = event.type.startsWith('DataKey') ? [] : sealedTextsIn(event.data);
       const secrets = [...secretsOf(event)];
       expect(secrets.map(({ sealed }) => sealed)).toEqual(expected);
       expect(secrets.every(({ subject }) => subject !== undefined)).toBe(true);
