@@ -10,7 +10,6 @@ export const aclOperations = ['ALL', 'READ', 'WRITE', 'CREATE', 'DROP', 'ALTER',
 export const resourceTypes = ['CLUSTER', 'DATABASE', 'TABLE'] as const;
 export type AclEffect = (typeof aclEffects)[number];
 export type AclOperation = (typeof aclOperations)[number];
-export type ResourceType = (typeof resourceTypes)[number];
 
 const onOneLine = /^[^\p{Cc}\p{Cs}]+$/u;
 const name = (length: number) =>

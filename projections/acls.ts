@@ -84,8 +84,6 @@ export const grantOf = (state: Acls, acl: Acl): Grant | undefined =>
 export function* grantsOf(state: Acls): Generator<Grant> {
   for (const [, grants] of state.byScope.rows()) yield* grants;
 }
-/** Every entry, oldest first. */
-export const grantRows = (state: Acls): readonly Grant[] => oldestFirst(grantsOf(state));
 /** The entry itself, as an event has it. */
 export const aclOf = ({ effect, host, operation, principal, resource }: Grant): Acl => ({ effect, host, operation, principal, resource });
 

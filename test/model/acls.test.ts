@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Acl } from '../../events/acls.ts';
-import { grantRows } from '../../projections/acls.ts';
+import { grantsOf } from '../../projections/acls.ts';
 import { listAcls } from '../../src/deciders/acls.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { isRejection } from '../../src/rejection.ts';
@@ -32,7 +32,7 @@ const step = (command: Command, act: (model: Model) => boolean): fc.AsyncCommand
     // A reply that was lost may have been found by its key: it is then told as a duplicate, and as a change.
     expect(outcome.kind === 'done' && (outcome.changed || outcome.duplicate), outcome.kind).toBe(isChange);
     const { state } = node.cluster.node('n1');
-    expect(new Set(grantRows(state.acls).map(textOf))).toEqual(model);
+    expect(new Set([...grantsOf(state.acls)].map(textOf))).toEqual(model);
     expect(state.acls.size).toBe(model.size);
     const listed = listAcls(state, { principal: 'User:test', interface: 'operator' }, {});
     expect(isRejection(listed) ? listed : listed.map(textOf).sort()).toEqual([...model].sort());

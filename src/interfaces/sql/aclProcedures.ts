@@ -135,7 +135,7 @@ const dropAcl: Procedure = {
 };
 
 /** Rows of one answer; `sys.acls` is for more. */
-export const listedAcls = 50_000;
+const listedAcls = 50_000;
 
 const listAcl: Procedure = {
   name: 'list_acl',
