@@ -4,11 +4,11 @@ import { anonymousPrincipal } from '../../events/tokens.ts';
 import { grantsOf } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { tokenOf } from '../../projections/tokens.ts';
-import type { Rejection } from '../rejection.ts';
+import { type Rejection, rejection } from '../rejection.ts';
 import type { AclFilter } from './acls.ts';
-import { type Asker, denialOf, isAuthorizing, type Need } from './authorizer.ts';
+import { type Asker, denialOf, isAuthorizing, isSuperUser, type Need } from './authorizer.ts';
 import type { Command } from './commands.ts';
-import { clusterResource, databaseOf } from './resources.ts';
+import { clusterResource, databaseOf, resourceText } from './resources.ts';
 
 type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State, asker: Asker) => readonly Need[];
 /** What a command asks of its caller, and the same in words. */
@@ -29,7 +29,7 @@ const drop = onCluster('DROP');
 const write = onCluster('WRITE');
 
 const needs: { readonly [N in Command['name']]: Rule<N> } = {
-  alterClusterConfigs: alter,
+  alterClusterConfigs: { ...alter, about: 'ALTER on the cluster; passwords of super users: to be one' },
   joinCoordinator: ownAct,
   loseCoordinator: ownAct,
   forgetCoordinator: alter,
@@ -87,7 +87,7 @@ const needs: { readonly [N in Command['name']]: Rule<N> } = {
   fixTabletDatabase: write,
   // A token of one's own gives nobody more than they have; whoever gave no credentials has nothing of their own.
   issueToken: {
-    about: 'nothing for oneself; for others ALTER on the cluster',
+    about: 'nothing for oneself; for others ALTER on the cluster; for super users: to be one',
     of: ({ principal }, _, asker) => (isOwn(principal, asker) ? [] : alter.of()),
   },
   revokeToken: {
@@ -108,7 +108,32 @@ export const aboutNeeds = (name: Command['name']): string => needs[name].about;
 
 /** @returns why somebody may not have a command decided; undefined when they may */
 export const denialOfCommand = (state: State, asker: Asker, command: Command): Rejection | undefined =>
-  isAuthorizing(state) ? denialOf(state, asker, needsOf(command, state, asker)) : undefined;
+  isAuthorizing(state) ? (denialOf(state, asker, needsOf(command, state, asker)) ?? escalationBy(state, asker, command)) : undefined;
+
+/** Whoever could log in as a super user would be one: only a super user gives others the means to. */
+function escalationBy(state: State, asker: Asker, command: Command): Rejection | undefined {
+  const raised = principalsWithNewMeans(command).find((principal) => isSuperUser(state, { principal, interface: 'operator' }));
+  if (raised === undefined || raised === asker.principal || isSuperUser(state, asker)) return undefined;
+  const detail = `${asker.principal} may not let anybody log in as ${raised}, a super user: only a super user may`;
+  return rejection('AUTHORIZATION_DENIED', '', detail, {
+    principal: asker.principal,
+    operation: 'ALL',
+    resource: resourceText(clusterResource),
+  });
+}
+
+/** Those whom somebody can be after a command: by a token, or by a password. */
+function principalsWithNewMeans(command: Command): readonly string[] {
+  if (command.name === 'issueToken') return [command.principal];
+  if (command.name !== 'alterClusterConfigs') return [];
+  return command.changes.flatMap((change) => {
+    const value = change.key === credentialsKey && 'value' in change ? change.value : undefined;
+    return typeof value === 'object' && value !== null && 'entries' in value
+      ? Object.keys(value.entries).map((user) => `User:${user}`)
+      : [];
+  });
+}
+const credentialsKey = 'security.sasl.plain.credentials';
 
 /** The resources that any of the filters matches, each once: both lists may be long. */
 function resourcesNamed(filters: readonly AclFilter[], state: State): readonly AclResource[] {

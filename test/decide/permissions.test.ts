@@ -149,3 +149,46 @@ describe('reads', () => {
     for (const name of ['', 'get_snapshot', 'constructor', '__proto__']) expect(() => metaServiceAccessOf(name)).toThrow('is not in');
   });
 });
+
+describe('the means to log in as a super user', () => {
+  const sealedText = { keyId: 'k1', nonce: 'bm9uY2Utb2YtMTI=', ciphertext: 'c2VhbGVk' };
+  const tokenFor = (principal: string): Command => ({ name: 'issueToken', about: '', hash: 'a'.repeat(64), principal, tokenId: 'T1' });
+  const passwordsOf = (op: 'set' | 'append', ...users: readonly string[]): Command => ({
+    name: 'alterClusterConfigs',
+    changes: [
+      { op, key: 'security.sasl.plain.credentials', value: { entries: Object.fromEntries(users.map((user) => [user, sealedText])) } },
+    ],
+  });
+  const denied = { principal: 'User:may-ALTER', operation: 'ALL', resource: 'cluster' };
+
+  test.each([
+    ['a token', tokenFor('User:root')],
+    ['a password among others', passwordsOf('set', 'lee', 'root')],
+    ['a password more', passwordsOf('append', 'root')],
+  ])('%s is given by super users alone', (_, command) => {
+    expect(facts(withEverybody, 'User:may-ALTER', command)).toEqual(denied);
+    expect(facts(withEverybody, 'User:may-ALL', command)).toEqual({ ...denied, principal: 'User:may-ALL' });
+    expect(facts(withEverybody, 'User:root', command)).toBeUndefined();
+  });
+
+  test('those of others are not', () => {
+    for (const command of [tokenFor('User:lee'), passwordsOf('set', 'lee'), passwordsOf('append', 'roots')])
+      expect(facts(withEverybody, 'User:may-ALTER', command)).toBeUndefined();
+    const removal: Command = {
+      name: 'alterClusterConfigs',
+      changes: [
+        { op: 'subtract', key: 'security.sasl.plain.credentials', value: { name: 'root' } },
+        { op: 'delete', key: 'security.sasl.plain.credentials' },
+      ],
+    };
+    expect(facts(withEverybody, 'User:may-ALTER', removal)).toBeUndefined();
+  });
+
+  test('names of another case are the same where the authorizer takes them for the same', () => {
+    const state = stateAfter(
+      ...authorizing({ 'super.users': 'User:root', 'security.acl.principal.ignore-case': 'true' }),
+      granted('ALLOW ALTER cluster User:may-ALTER *'),
+    );
+    expect(facts(state, 'User:may-ALTER', tokenFor('User:ROOT'))).toEqual(denied);
+  });
+});
