@@ -14,11 +14,10 @@ import { stateHash } from '../../projections/kit.ts';
 import { bulkFold } from '../../projections/state.ts';
 import { freePorts } from '../../src/cli/zookeeperServer.ts';
 import { signatureHeader, signatureOf } from '../../src/interfaces/operator/clusterSignature.ts';
-import { operatorProblems } from '../../src/interfaces/operator/problems.ts';
 import { submitPath } from '../../src/interfaces/operator/submissions.ts';
-import { rejections } from '../../src/rejection.ts';
 import { chancery } from '../cli/processes.ts';
 import { type Heard, type HostileRequest, marker, send } from '../support/hostile.ts';
+import { operatorFault } from '../support/hostileAnswers.ts';
 import {
   hostileInternal,
   hostileMetaService,
@@ -94,24 +93,6 @@ interface Status {
   readonly checkpoints: readonly { readonly position: number; readonly hash: string }[];
 }
 
-const isCode = (code: string): boolean =>
-  Object.hasOwn(rejections, code) || Object.hasOwn(operatorProblems, code) || code.startsWith('SQL_');
-/** That this node cannot do a thing just now may be said, and only in these words. */
-const passing = new Set(['NOT_CAUGHT_UP', 'TOO_MANY_STREAMS', 'BUSY']);
-
-/** @returns what is wrong with an answer of the operator interface; undefined for a good one, whatever it says */
-function operatorFault(asked: HostileRequest, { headers, status, text }: Heard): string | undefined {
-  if (text.includes(marker)) return `the answer holds a secret: ${text.slice(0, 800)}`;
-  if (status < 400 || asked.method === 'HEAD') return status < 500 ? undefined : `HEAD answered ${status}`;
-  if (headers['content-type'] !== 'application/problem+json; charset=utf-8') return `${status} is no problem JSON: ${text.slice(0, 300)}`;
-  const { code, detail, remedy, status: said } = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  const isDeclared = typeof code === 'string' && isCode(code) && code !== 'INTERNAL_ERROR';
-  if (!isDeclared || said !== status || !/\S/.test(String(detail)) || !/\S/.test(String(remedy)))
-    return `${status} says ${text.slice(0, 500)}`;
-  if (/\bat \S+ \(|node_modules|\.ts:\d/.test(text)) return `a stack trace: ${text.slice(0, 500)}`;
-  return status < 500 || passing.has(code) ? undefined : `${status} ${code}: ${String(detail)}`;
-}
-
 /** The contract's envelope says 500 for whatever has no word of its own, such as an id that is not there; nothing else is. */
 function metaServiceFault(_: HostileRequest, { status, text }: Heard): string | undefined {
   if (/could not be carried out|went wrong inside this node/.test(text)) return text.slice(0, 500);
@@ -156,14 +137,7 @@ test(
 test(
   'SQL',
   async () => {
-    // What a secret is for can be torn out of the text, and then it is any other text.
-    const isPlain = ({ body }: HostileRequest): boolean => !/credential|sasl/i.test(Buffer.from(body ?? []).toString());
-    const faultOf = (asked: HostileRequest, heard: Heard): string | undefined => {
-      const fault = operatorFault(asked, isPlain(asked) ? { ...heard, text: heard.text.replaceAll(marker, '') } : heard);
-      // A query that cannot be stopped costs the history process (decision 0007): those beside it are told to ask again.
-      return fault?.startsWith('503 HISTORY_UNAVAILABLE: the history process ') === true ? undefined : fault;
-    };
-    expectVariety(await hunt(hostileSqlRequests, node.url, faultOf), 200, 400);
+    expectVariety(await hunt(hostileSqlRequests, node.url, operatorFault), 200, 400);
   },
   timeout,
 );
