@@ -94,9 +94,9 @@ interface Status {
 }
 
 /** The contract's envelope says 500 for whatever has no word of its own, such as an id that is not there; nothing else is. */
-function metaServiceFault(_: HostileRequest, { status, text }: Heard): string | undefined {
+function metaServiceFault({ method }: HostileRequest, { status, text }: Heard): string | undefined {
   if (/could not be carried out|went wrong inside this node/.test(text)) return text.slice(0, 500);
-  const isEnvelope = /^\{\s+"code": "INTERNAL_ERROR",\s+"msg": "[^"]/.test(text);
+  const isEnvelope = method === 'HEAD' || /^\{\s+"code": "INTERNAL_ERROR",\s+"msg": "[^"]/.test(text);
   return status < 500 || (status === 500 && isEnvelope) ? undefined : `${status}: ${text.slice(0, 500)}`;
 }
 

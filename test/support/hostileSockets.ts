@@ -1,5 +1,6 @@
 /** Connections that bring no request, or not all of one. */
 import { connect } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import fc from 'fast-check';
 import { marker, torn } from './hostile.ts';
 
@@ -108,11 +109,15 @@ export interface Exchanged {
   readonly hasEnded: boolean;
 }
 
-/** Writes the pieces each by itself, says that there will be no more, and reads until the server ends the connection too. */
-export function exchange(url: string, { leaves, pieces: parts }: HostileBytes): Promise<Exchanged> {
+/**
+ * Writes the pieces each by itself, says that there will be no more, and reads until the server ends the connection too.
+ * @param secure whom to trust: then all of it is said inside TLS
+ */
+export function exchange(url: string, { leaves, pieces: parts }: HostileBytes, secure?: { readonly ca: Buffer }): Promise<Exchanged> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve) => {
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const place = { host: hostname, port: Number(port), noDelay: true };
+    const socket = secure === undefined ? connect(place) : connectSecurely({ ...place, ...secure });
     let heard = '';
     socket.setEncoding('latin1').on('data', (chunk: string) => {
       heard += chunk;
@@ -132,7 +137,7 @@ export function exchange(url: string, { leaves, pieces: parts }: HostileBytes): 
       else if (leaves === 'end') socket.end();
       else socket.destroy();
     };
-    socket.once('connect', () => write(0));
+    socket.once(secure === undefined ? 'connect' : 'secureConnect', () => write(0));
   });
 }
 
