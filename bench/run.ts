@@ -1,6 +1,6 @@
 /**
  * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
- * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, metaservice.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, planner, metaservice.
  */
 import { startZooKeeper } from '../test/support/zookeeper.ts';
 import { appendFigures, followerLagFigure } from './appends.ts';

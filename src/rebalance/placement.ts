@@ -11,7 +11,7 @@ export type Placement =
  * Live servers without PERMANENT_OFFLINE are eligible. One of them without a rack makes racks count for nobody.
  * @param start, shift drawn by whoever asks, integers from 0. What matters is their remainder by the number of eligible servers, so that
  *   number need not be known when they are drawn.
- * @see fluss-semantics.md section 10
+ * @see docs/rebalance.md; the rule is that of fluss-semantics.md section 10
  */
 export function placeReplicas(
   servers: readonly Server[],

@@ -32,7 +32,7 @@ export type Unmet =
     }
   /** A bucket with two replicas in one rack. */
   | { readonly goal: 'RACK_AWARE'; readonly bucket: BucketKey; readonly rack: string }
-  /** A replica that a tagged server keeps: every other server that is open has one of this bucket. */
+  /** A replica that a tagged server keeps: every open server has one of this bucket. */
   | { readonly goal: 'SERVER_TAG'; readonly bucket: BucketKey; readonly serverId: number };
 
 /** `message` is the contract's text; whoever answers a client puts its own beginning before it. */
@@ -46,7 +46,7 @@ export type Planning =
  * Servers that are dead without a tag keep what they hold and get nothing.
  * @param goals by priority, a repeated one counts once; without any nothing is moved
  * @throws Error when a server, a bucket or a replica of a bucket is listed twice
- * @see docs/rebalance.md, fluss-semantics.md section 5
+ * @see docs/rebalance.md, decision 0016
  */
 export function planRebalance(cluster: Cluster, goals: readonly Goal[]): Planning {
   const model = new Model(cluster);
