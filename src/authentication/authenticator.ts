@@ -146,7 +146,7 @@ export class Authenticator {
     if (this.#unopened.has(keyId)) return;
     if (this.#unopened.size >= authenticatorLimits.remembered) this.#unopened.clear();
     this.#unopened.add(keyId);
-    const message = `users of ${credentialsKey} cannot log in here: their passwords are sealed with data key '${keyId}', which cannot be used`;
+    const message = `users of ${credentialsKey} cannot log in here: data key '${keyId}' seals their passwords, and cannot be used`;
     this.#parts.logger?.warn({ keyId }, message);
   }
 

@@ -2,5 +2,5 @@ import { hash } from 'node:crypto';
 import { canonicalJson } from '../../events/canonicalJson.ts';
 import { plain } from '../../projections/kit.ts';
 
-/** SHA-256, in hex, of what the tables hold. Unlike `stateHash` it knows nothing of how a table is built, so it outlives a change of that. */
+/** SHA-256, in hex, of what the tables hold. Unlike `stateHash` it knows nothing of how tables are built, so it outlives changes there. */
 export const contentsHash = (state: unknown): string => hash('sha256', canonicalJson(plain(state)));

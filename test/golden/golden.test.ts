@@ -1,6 +1,6 @@
 /**
  * Goal: a log that a past release wrote still means the same, byte for byte and table for table.
- * Method: reads every golden log, folds it in one draft per entry and in bulk, and compares with the hash of the contents written beside it.
+ * Method: reads every golden log, folds it in one draft per entry and in bulk, and compares with the hash of the contents beside it.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

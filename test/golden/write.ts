@@ -10,7 +10,9 @@ import { type EncodedEntry, encodeEntry, genesisHash, type LoggedEvent } from '.
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import { bulkFold, foldVersions } from '../../projections/state.ts';
+import { aclStory } from '../fold/aclActs.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
+import { tokenStory } from '../fold/tokenActs.ts';
 import { contentsHash } from './contents.ts';
 
 interface Chapter {
@@ -99,10 +101,11 @@ function entryOf(chapter: Chapter, number: number, before: EncodedEntry | undefi
   const { minute, epoch, principal, command, reason } = chapter;
   const act = {
     principal,
-    interface: principal === 'chancery' ? 'chancery' : principal === 'User:metaservice' ? 'metaservice' : 'sql',
+    interface: principal === 'chancery' ? 'chancery' : principal === 'User:meta-service' ? 'metaservice' : 'sql',
     command,
     commandId: `command-${number}`,
     digest: String(number).padStart(32, '0'),
+    ...(principal === 'chancery' ? {} : { host: '10.0.0.7' }),
     node: epoch === 1 ? 'n1' : 'n2',
     ...(reason === undefined ? {} : { reason }),
   } as const;
@@ -126,18 +129,23 @@ const base = join(import.meta.dirname, name);
 if (existsSync(`${base}.ndjson`)) throw new Error(`${base}.ndjson exists, and a golden log is never edited: choose another name`);
 
 const chain: EncodedEntry[] = [];
-const told = metaServiceStory(
-  story.flatMap(({ events }) => events),
-  startOf(3001),
-).map(
-  ({ at = 0, command, events }): Chapter => ({
-    minute: (at - startOf(0)) / 60_000,
-    epoch: 3,
-    principal: 'User:metaservice',
-    command,
-    events,
-  }),
-);
+/** Chapters of a family's story, in its principal's name. */
+const toldBy = (
+  principal: string,
+  chapters: readonly { readonly at?: number; readonly command: string; readonly events: Chapter['events'] }[],
+) => chapters.map(({ at = 0, command, events }): Chapter => ({ minute: (at - startOf(0)) / 60_000, epoch: 3, principal, command, events }));
+const day = 24 * 60;
+const told = [
+  ...toldBy(
+    'User:meta-service',
+    metaServiceStory(
+      story.flatMap(({ events }) => events),
+      startOf(3001),
+    ),
+  ),
+  ...toldBy('User:dana', tokenStory(startOf(3001 + day))),
+  ...toldBy('User:dana', aclStory(startOf(3001 + 2 * day))),
+];
 for (const chapter of [...story, ...told]) chain.push(entryOf(chapter, chain.length + 1, chain.at(-1)));
 const fold = bulkFold();
 fold.add(chain.map(({ entry }) => entry));
