@@ -118,7 +118,7 @@ describe('dynamic users', () => {
       clusterConfigsChanged({ changes: [{ key, previous: { kind: 'unset' }, value: { kind: 'secrets', entries } }] }),
     );
     for (let i = 0; i < 3; i += 1) expect(await world.password('erin', 'e')).toBe('wrong');
-    expect(world.said).toEqual([`users of ${key} cannot log in here: their passwords are sealed with data key 'k2', which cannot be used`]);
+    expect(world.said).toEqual([`users of ${key} cannot log in here: data key 'k2' seals their passwords, and cannot be used`]);
     expect(await world.password('carol', 'c')).toBe('User:carol');
   });
 });
