@@ -14,6 +14,7 @@ import {
 import { type ComputeNodeEvent, nodeStatusChanged, nodesAdded, nodesDropped } from './computeNodes.ts';
 import { type ConfigEvent, clusterConfigsChanged } from './configs.ts';
 import { type CoordinatorEvent, coordinatorForgotten, coordinatorJoined, coordinatorLost } from './coordinators.ts';
+import { type DataKeyEvent, dataKeyCreated, dataKeyShredded, dataKeysRewrapped } from './dataKeys.ts';
 import {
   type InstanceEvent,
   instanceCreated,
@@ -23,7 +24,6 @@ import {
   instanceStatusChanged,
   ramUserChanged,
 } from './instances.ts';
-import { type DataKeyEvent, dataKeyCreated, dataKeyShredded, dataKeysRewrapped } from './dataKeys.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
 import {

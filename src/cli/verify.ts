@@ -58,7 +58,7 @@ type VerifyOptions = SourceOptions & { readonly json?: boolean; readonly secretK
 export async function verify(options: VerifyOptions, parts: Implementations, terminal: Terminal): Promise<void> {
   const masterKeys = masterKeysAt(options, terminal.env);
   const source = await openSource(options, parts, terminal);
-  const { secrets, verdict } = await verified(source, masterKeys, parts, terminal).finally(() => source.close());
+  const { secrets, verdict } = await verified(source, masterKeys, parts, terminal).finally(async () => await source.close());
   const say = (answer: object): boolean => terminal.out.write(`${JSON.stringify(answer)}\n`);
   if (verdict.kind === 'broken') {
     if (options.json === true) say({ sound: false, position: verdict.position, why: verdict.reason });
