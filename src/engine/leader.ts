@@ -189,11 +189,12 @@ export class Leader {
 
   #decideOne(draft: Writable<State>, { command, act }: Request, at: number, room: Room): Decided | 'full' {
     const known = commandOf(draft.commands, act.commandId, at);
-    if (known !== undefined && known.digest !== act.digest) {
+    if (known?.digest === act.digest) return answerOnly({ kind: 'done', position: known.position, changed: true, duplicate: true });
+    // Keys of the cluster's own acts can be guessed: whoever took one must not hold up the act, whose decider looks again anyway.
+    if (known !== undefined && act.interface !== 'chancery') {
       const detail = `key '${act.commandId}' was used at position ${known.position} for another request`;
       return refused(rejection('IDEMPOTENCY_KEY_REUSED', 'idempotencyKey', detail));
     }
-    if (known !== undefined) return answerOnly({ kind: 'done', position: known.position, changed: true, duplicate: true });
     let position = draft.position;
     try {
       const denial = denialOfCommand(draft, act, command);

@@ -2,8 +2,9 @@
  * Goal: whatever callers send at once, the leader never appends an entry that cannot be read back, and answers each of them.
  * Method: a node on the in-memory log; commands of chosen sizes submitted together; every entry read back and decoded.
  */
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { entryLimits } from '../../events/envelope.ts';
+import { coordinatorOf } from '../../projections/coordinators.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import type { Node } from '../../src/engine/node.ts';
 import { caller, setKey, TestCluster } from '../support/nodes.ts';
@@ -57,4 +58,11 @@ test('a key that comes back with another body is refused, with the same body ans
   const first = await node.submit(setKey('k', 'v'), key);
   expect(await node.submit(setKey('k', 'v'), key)).toEqual({ ...first, duplicate: true });
   expect(await node.submit(setKey('k', 'w'), key)).toMatchObject({ kind: 'rejected', rejection: { code: 'IDEMPOTENCY_KEY_REUSED' } });
+});
+
+test("a caller who guesses the key of an act of the cluster's own does not keep it from being done", async () => {
+  const { node, cluster } = await leading();
+  expect(await node.submit(setKey('k', 'v'), { ...caller, idempotencyKey: 'join/n2/0' })).toMatchObject({ kind: 'done', changed: true });
+  await cluster.start('n2');
+  await vi.waitFor(() => expect(coordinatorOf(node.state.coordinators, 'n2')).toMatchObject({ nodeId: 'n2' }), { timeout: 2_000 });
 });
