@@ -82,7 +82,9 @@ async function checkpointed(): Promise<Status> {
     const body = Buffer.from(JSON.stringify({ value }));
     return send(node.url, { method: 'PUT', path: '/v1/configs/datalake.filler', headers: { 'content-type': 'application/json' }, body });
   };
-  for (let i = 0; i < 1024 && (await status()).position < 1024; i += 1) expect((await put(String(i))).status).toBe(200);
+  const missing = Math.max(0, 1024 - (await status()).position);
+  const filled = await Promise.all(Array.from({ length: missing }, (_, i) => put(String(i))));
+  expect(filled.filter((one) => one.status !== 200)).toEqual([]);
   return await until('there is a checkpoint', 20_000, async () => {
     const said = await status();
     return said.checkpoints.length > 0 ? said : undefined;
