@@ -5,6 +5,7 @@
 import { fastify } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ConfigValue } from '../../events/configs.ts';
+import { initialState } from '../../projections/state.ts';
 import { type AuthenticationMode, Authenticator } from '../../src/authentication/authenticator.ts';
 import { hashPassword } from '../../src/authentication/passwords.ts';
 import { can } from '../../src/cli/can.ts';
@@ -92,6 +93,36 @@ describe('a right', () => {
     expect(whole).toContain('AclGranted');
     expect(whole).not.toContain('AclRevoked');
     expect((await get('etl', '/v1/events')).json).toMatchObject({ code: 'AUTHORIZATION_DENIED', facts: { operation: 'DESCRIBE' } });
+  });
+});
+
+describe('a node that has just come up', () => {
+  const users = async () => new Map([['eve', await hashPassword('right', { memoryKiB: 8, passes: 1, lanes: 1 })]]);
+  const comingUp = async (nodeId: string, patienceMs: number): Promise<Served> => {
+    const state = () => cluster.served.get(nodeId)?.node.state ?? initialState();
+    const authenticator = new Authenticator({ mode: 'optional', users: await users(), state, sealer, clock: systemClock });
+    return await cluster.start(nodeId, { authenticator, sealer, clusterSecret: 'a secret for tests only', isHeld: true, patienceMs });
+  };
+
+  test('gives nobody anything by tables that know of no authorizer yet', async () => {
+    const held = await comingUp('n3', 50);
+    for (const path of ['/v1/log', '/v1/configs', '/v1/events', '/v1/tokens', '/v1/authorization?operation=READ&resource=shop']) {
+      const { json, status } = await get('eve', path, held);
+      expect([status, json['code']], path).toEqual([503, 'NOT_CAUGHT_UP']);
+    }
+    expect((await call(`${held.url}/v1/log`)).json).toMatchObject({ code: 'NOT_CAUGHT_UP', field: '' });
+    expect((await call(`${held.url}/v1/sql`, { body: { statement: 'SHOW TABLES' }, headers: as('eve') })).status).toBe(503);
+    expect((await get('eve', '/v1/status', held)).status).toBe(200);
+  });
+
+  test('lets those who ask too early wait, and then judges them, and their tokens, by what is so', async () => {
+    const { json } = await call(`${n1.url}/v1/tokens`, { body: {}, headers: as('eve') });
+    const bearer = { authorization: `Bearer ${String(json['token'])}` };
+    expect((await call(`${n1.url}/v1/tokens/${String(json['tokenId'])}`, { method: 'DELETE', headers: as('root') })).status).toBe(200);
+    const held = await comingUp('n4', 10_000);
+    const early = [get('eve', '/v1/log', held), call(`${held.url}/v1/whoami`, { headers: bearer })];
+    await held.node.start();
+    expect((await Promise.all(early)).map(({ json: said }) => said['code'])).toEqual(['AUTHORIZATION_DENIED', 'UNAUTHENTICATED']);
   });
 });
 

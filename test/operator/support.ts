@@ -70,7 +70,12 @@ export class JumpingClock implements Clock {
 const key = randomBytes(32);
 
 /** What a test wants otherwise; `staticConfigs` are those of the node's file. */
-type Wish = Partial<OperatorParts> & Partial<Pick<NodeParts, 'auditDenials' | 'staticConfigs'>> & { readonly hasQueries?: boolean };
+type Wish = Partial<OperatorParts> &
+  Partial<Pick<NodeParts, 'auditDenials' | 'staticConfigs'>> & {
+    readonly hasQueries?: boolean;
+    /** It listens, and joins when the test says so: `node.start()`. */
+    readonly isHeld?: boolean;
+  };
 
 /** Nodes of one in-memory log, each behind a real operator interface on a free port; they forward over real HTTP. */
 export class ServedCluster {
@@ -81,7 +86,7 @@ export class ServedCluster {
   async start(nodeId: string, wish: Wish = {}): Promise<Served> {
     const log = new HushedLog(this.hub);
     const sealer = createSealer([{ keyId: 'k1', key }], 'k1');
-    const { auditDenials = 0, hasQueries = false, staticConfigs = {}, ...parts } = wish;
+    const { auditDenials = 0, hasQueries = false, isHeld = false, staticConfigs = {}, ...parts } = wish;
     const clock = wish.clock ?? systemClock;
     const { logger = silent, tls } = wish;
     const over = tls === undefined ? {} : { tls };
@@ -101,7 +106,7 @@ export class ServedCluster {
     const own = { node, log, history, sealer, clock, logger: silent, release: 'test', heartbeats, board };
     const server = createOperatorServer({ ...own, ...parts });
     await server.listen({ host: '127.0.0.1', port });
-    await node.start();
+    if (!isHeld) await node.start();
     const served = { node, history, server, log, url, port };
     this.served.set(nodeId, served);
     this.#closers.unshift(async () => {

@@ -5,6 +5,7 @@ import { type Access, operatorAccessOf } from '../../deciders/permissions.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
 import type { Node, Reading } from '../../engine/node.ts';
 import { type Rejection, rejection } from '../../rejection.ts';
+import type { Readiness } from './health.ts';
 import { problemOfRejection, Refused } from './problems.ts';
 import { type ReadQuery, readingOf, tablesOf } from './requests.ts';
 
@@ -13,6 +14,25 @@ declare module 'fastify' {
     /** The tables that a read is judged on and answered from; `null` where the route is not judged as a whole. */
     reading: Reading | null;
   }
+}
+
+/**
+ * Has requests wait until the tables of a node that came up are as new as the log was then: before, they say nothing of an authorizer,
+ * or allow what was taken back since, and count tokens that were revoked. Register it before `identifyCallers`. Routes that are open
+ * or need nothing but a known caller answer at once: they tell operators how far it is.
+ * @param patienceMs how long a request waits. @throws Refused, in a hook: 503 with NOT_CAUGHT_UP, or NODE_FAULT when it never will be
+ */
+export function awaitTables(http: FastifyInstance, node: Node, readiness: Pick<Readiness, 'caughtUp'>, patienceMs: number): void {
+  http.addHook('onRequest', async ({ method, routeOptions: { url } }) => {
+    const access = url === undefined ? undefined : operatorAccessOf(method, url);
+    if (access === undefined || access.kind === 'open' || access.kind === 'known') return;
+    if (await readiness.caughtUp(node.role === 'fault' ? 0 : patienceMs)) return;
+    const { fault, nodeId } = node.status();
+    const stillFolds = rejection('NOT_CAUGHT_UP', '', `node ${nodeId} has just come up and still folds the log`);
+    throw new Refused(
+      problemOfRejection(fault === undefined ? stillFolds : rejection('NODE_FAULT', '', `node ${nodeId} stopped serving: ${fault}`)),
+    );
+  });
 }
 
 /**

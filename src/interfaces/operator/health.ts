@@ -11,6 +11,7 @@ const retryMs = 500;
 /** Whether this node serves. A node that starts must first have folded the log as far as it went when the node came up. */
 export class Readiness {
   readonly #node: Node;
+  readonly #begun = Promise.withResolvers<number>();
   #headAtStart: number | undefined;
   #isClosed = false;
 
@@ -23,6 +24,7 @@ export class Readiness {
     while (!this.#isClosed && this.#headAtStart === undefined) {
       try {
         this.#headAtStart = (await log.head()).position;
+        this.#begun.resolve(this.#headAtStart);
       } catch (error) {
         if (!(error instanceof LogUnavailable)) throw error;
         await new Promise<void>((resolve) => {
@@ -39,6 +41,19 @@ export class Readiness {
   /** Whether this node's tables are as new as the log was when the node came up; from then on they only get newer. */
   get hasCaughtUp(): boolean {
     return this.#headAtStart !== undefined && this.#node.state.position >= this.#headAtStart;
+  }
+
+  /** Waits for that. @returns false when it took longer than `ms` */
+  async caughtUp(ms: number): Promise<boolean> {
+    if (this.hasCaughtUp) return true;
+    const end = performance.now() + ms;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(resolve, ms, undefined);
+    });
+    const head = await Promise.race([this.#begun.promise, late]);
+    clearTimeout(timer);
+    return head !== undefined && (await this.#node.replica.reached(head, end - performance.now()));
   }
 
   /** What is still missing, in words; empty when the node serves. */

@@ -17,7 +17,7 @@ import type { NodeTls } from '../tls/nodeTls.ts';
 import { certificatePrincipal } from '../tls/principal.ts';
 import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
-import { authorizeReads } from './authorization.ts';
+import { authorizeReads, awaitTables } from './authorization.ts';
 import { configRoutes } from './configs.ts';
 import { boundConnections, connectionLimits, connectionOptions } from './connections.ts';
 import { dataKeyRoutes } from './dataKeys.ts';
@@ -70,6 +70,8 @@ export interface OperatorParts {
   readonly tls?: NodeTls;
   /** For tests. */
   readonly unreadMs?: number;
+  /** For tests: how long a request waits for the tables of a node that came up. */
+  readonly patienceMs?: number;
   /** For tests. */
   readonly streamLimits?: Partial<Record<keyof typeof streamLimits, number>>;
 }
@@ -81,6 +83,8 @@ export interface OperatorServer {
   close(timeoutMs?: number): Promise<void>;
 }
 
+/** For the tables of a node that came up, as long as reads wait for any others. */
+const patienceMs = 5_000;
 /** Of a body. */
 const bodyBytes = 1024 * 1024;
 
@@ -93,6 +97,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
   boundConnections(http.server, parts.unreadMs);
+  awaitTables(http, node, readiness, parts.patienceMs ?? patienceMs);
   identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger, certificatePrincipal });
   authorizeReads(http, node);
   measure(http, metrics);
