@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { defineEvent, type EventOf } from './kit.ts';
 
-/** Bounds. Names are in UTF-16 code units. */
-export const aclLimits = { perCall: 1000, total: 200_000, nameLength: 256, hostLength: 256 } as const;
+/** Bounds. Names are in UTF-16 code units; `hosts`: of one principal on one resource. */
+export const aclLimits = { perCall: 1000, total: 200_000, hosts: 1000, nameLength: 256, hostLength: 256 } as const;
 
 export const aclEffects = ['ALLOW', 'DENY'] as const;
 /** DELETE is another word for DROP on the surfaces; the log knows one of them. */

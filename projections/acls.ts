@@ -9,14 +9,16 @@ export interface Grant extends Acl {
   readonly grantedBy: string;
 }
 export interface Acls {
-  /** By `scopeKey`: what is said of one principal, whatever the case of its name, on one resource from one host. Short lists. */
-  readonly byScope: Table<readonly Grant[]>;
+  /** By `scopeKey`: what is said of one principal, whatever the case of its name, on one resource, by host. At most `aclLimits.hosts`. */
+  readonly byScope: Table<Hosts>;
   /** By `principalKey`, how many entries there are on each `Level`: most lookups can be spared, for there is nothing to be found. */
   readonly byPrincipal: Table<Levels>;
   /** How many entries there are. */
   readonly size: number;
 }
 
+/** Short lists. */
+type Hosts = Readonly<Record<string, readonly Grant[]>>;
 /** The cluster, one database, one table, or all of a type. */
 type Level = AclResource['type'] | `all ${AclResource['type']}`;
 type Levels = Readonly<Partial<Record<Level, number>>>;
@@ -36,21 +38,25 @@ export const acls = defineProjection<Acls>({
 });
 
 function grant(state: Writable<Acls>, added: Grant): void {
-  const key = scopeKey(added.resource, added.principal, added.host);
-  const present = state.byScope.get(key) ?? [];
+  const key = scopeKey(added.resource, added.principal);
+  const hosts = state.byScope.get(key) ?? {};
+  const present = at(hosts, added.host);
   invariant(!present.some((each) => isSameAcl(each, added)), `the entry for ${key} is there already`);
-  state.byScope = state.byScope.set(key, [...present, added]);
+  state.byScope = state.byScope.set(key, { ...hosts, [added.host]: [...present, added] });
   count(state, added, 1);
 }
 
 function revoke(state: Writable<Acls>, acl: Acl): void {
-  const key = scopeKey(acl.resource, acl.principal, acl.host);
-  const present = state.byScope.get(key) ?? [];
+  const key = scopeKey(acl.resource, acl.principal);
+  const { [acl.host]: present = [], ...others } = state.byScope.get(key) ?? {};
   const rest = present.filter((each) => !isSameAcl(each, acl));
   invariant(rest.length === present.length - 1, `the entry for ${key} is not there`);
-  state.byScope = rest.length === 0 ? state.byScope.delete(key) : state.byScope.set(key, rest);
+  const hosts: Hosts = rest.length === 0 ? others : { ...others, [acl.host]: rest };
+  state.byScope = Object.keys(hosts).length === 0 ? state.byScope.delete(key) : state.byScope.set(key, hosts);
   count(state, acl, -1);
 }
+
+const at = (hosts: Hosts, host: string): readonly Grant[] => (Object.hasOwn(hosts, host) ? (hosts[host] ?? []) : []);
 
 function count(state: Writable<Acls>, { principal, resource }: Acl, by: 1 | -1): void {
   state.size += by;
@@ -61,8 +67,8 @@ function count(state: Writable<Acls>, { principal, resource }: Acl, by: 1 | -1):
 }
 
 /** No part can hold a control character: no two scopes have one key. */
-const scopeKey = (resource: AclResource, principal: AclPrincipal, host: string): string =>
-  `${resource.type}\n${resource.name}\n${principalKey(principal)}\n${host}`;
+const scopeKey = (resource: AclResource, principal: AclPrincipal): string =>
+  `${resource.type}\n${resource.name}\n${principalKey(principal)}`;
 const principalKey = ({ name, type }: AclPrincipal): string => `${type}\n${name.toLowerCase()}`;
 const levelOf = ({ name, type }: AclResource): Level => (name === '*' ? `all ${type}` : type);
 
@@ -70,19 +76,24 @@ const levelOf = ({ name, type }: AclResource): Level => (name === '*' ? `all ${t
 const isSameAcl = (a: Acl, b: Acl): boolean =>
   a.effect === b.effect && a.operation === b.operation && a.principal.name === b.principal.name && a.principal.type === b.principal.type;
 
-/** What is said of a principal on exactly this resource and from exactly this host, names of other cases included. */
-export const grantsAt = (state: Acls, resource: AclResource, principal: AclPrincipal, host: string): readonly Grant[] =>
-  state.byScope.get(scopeKey(resource, principal, host)) ?? [];
+/** What is said of a principal on exactly this resource and from exactly these hosts, names of other cases included. */
+export function* grantsAt(state: Acls, resource: AclResource, principal: AclPrincipal, hosts: readonly string[]): Generator<Grant> {
+  const byHost = state.byScope.get(scopeKey(resource, principal));
+  if (byHost !== undefined) for (const host of hosts) yield* at(byHost, host);
+}
+/** From how many hosts something would be said of a principal on a resource, if it were from these, too. */
+export const hostCount = (state: Acls, { principal, resource }: Acl, more: Iterable<string>): number =>
+  new Set([...Object.keys(state.byScope.get(scopeKey(resource, principal)) ?? {}), ...more]).size;
 /** Those of the resources on the level of which anything is said of a principal, whatever the case of its name. */
 export function worthAsking(state: Acls, principal: AclPrincipal, resources: readonly AclResource[]): readonly AclResource[] {
   const levels = state.byPrincipal.get(principalKey(principal));
   return levels === undefined ? [] : resources.filter((resource) => levels[levelOf(resource)] !== undefined);
 }
 export const grantOf = (state: Acls, acl: Acl): Grant | undefined =>
-  grantsAt(state, acl.resource, acl.principal, acl.host).find((each) => isSameAcl(each, acl));
+  at(state.byScope.get(scopeKey(acl.resource, acl.principal)) ?? {}, acl.host).find((each) => isSameAcl(each, acl));
 /** Every entry, in no order that means anything. */
 export function* grantsOf(state: Acls): Generator<Grant> {
-  for (const [, grants] of state.byScope.rows()) yield* grants;
+  for (const [, hosts] of state.byScope.rows()) for (const grants of Object.values(hosts)) yield* grants;
 }
 /** The entry itself, as an event has it. */
 export const aclOf = ({ effect, host, operation, principal, resource }: Grant): Acl => ({ effect, host, operation, principal, resource });

@@ -14,12 +14,12 @@ import {
   aclRevoked,
   resourceTypes,
 } from '../../events/acls.ts';
-import { aclOf, type Grant, grantOf, grantsOf, inOrder, oldestFirst } from '../../projections/acls.ts';
+import { aclOf, type Grant, grantOf, grantsOf, hostCount, inOrder, oldestFirst } from '../../projections/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, type Rejection, refused, rejection } from '../rejection.ts';
 import { type Asker, isAuthorizing, judge } from './authorizer.ts';
 import { defineCommand } from './kit.ts';
-import { clusterResource, databaseOf } from './resources.ts';
+import { clusterResource, databaseOf, principalText, resourceText } from './resources.ts';
 
 /** What is not given matches everything. A principal or a host `*` is itself, not a pattern. */
 export const aclFilter = z.strictObject({
@@ -34,7 +34,7 @@ export type AclFilter = Readonly<z.infer<typeof aclFilter>>;
 /**
  * Add entries to the access control list. One that is there already, or is given twice, is no error.
  * @returns at most one `AclGranted` with the new ones, in the order given; or SECURITY_DISABLED, MALFORMED_REQUEST (an entry that
- *   could never match), TOO_LARGE (entries in all)
+ *   could never match), TOO_LARGE (entries in all, or hosts of one principal on one resource)
  */
 export const grantAcls = defineCommand({
   name: 'grantAcls',
@@ -55,9 +55,33 @@ export const grantAcls = defineCommand({
     const size = state.acls.size + added.length;
     if (size > aclLimits.total)
       return refused(rejection('TOO_LARGE', 'acls', `there would be ${size} entries; there are at most ${aclLimits.total}`));
+    const crowded = crowdedScope(state, added);
+    if (crowded !== undefined) return refused(crowded);
     return added.length === 0 ? accept() : accept(aclGranted({ acls: added }));
   },
 });
+
+/** Whether somebody would have entries from more hosts on one resource than can be kept beside each other. */
+function crowdedScope(state: State, added: readonly Acl[]): Rejection | undefined {
+  const hosts = new Map<string, Set<string>>();
+  for (const { host, principal, resource } of added) {
+    const key = JSON.stringify([resource, principal.type, principal.name.toLowerCase()]);
+    hosts.set(key, (hosts.get(key) ?? new Set()).add(host));
+  }
+  for (const each of added) {
+    const key = JSON.stringify([each.resource, each.principal.type, each.principal.name.toLowerCase()]);
+    const count = hostCount(state.acls, each, hosts.get(key) ?? []);
+    hosts.delete(key); // Looked at once.
+    if (count <= aclLimits.hosts) continue;
+    const who = `${principalText(each.principal)} on ${resourceText(each.resource)}`;
+    return rejection(
+      'TOO_LARGE',
+      'acls',
+      `${who} would have entries from ${count} hosts; there are at most ${aclLimits.hosts}: use host *`,
+    );
+  }
+  return undefined;
+}
 
 /** What would be stored and never matched: a name that no resource or principal has, most likely meant as a wildcard. */
 function faultIn({ principal, resource: { name, type } }: Acl): { readonly field: string; readonly detail: string } | undefined {

@@ -90,9 +90,8 @@ function* applicable(state: State, { host, principal }: Asker, resource: AclReso
   const resources = applicableResources(resource);
   const own = principalOf(principal);
   for (const each of worthAsking(acls, own, resources))
-    for (const from of hosts)
-      for (const grant of grantsAt(acls, each, own, from)) if (isSamePrincipal(state, grant.principal, own)) yield grant;
-  for (const each of worthAsking(acls, everyone, resources)) for (const from of hosts) yield* grantsAt(acls, each, everyone, from);
+    for (const grant of grantsAt(acls, each, own, hosts)) if (isSamePrincipal(state, grant.principal, own)) yield grant;
+  for (const each of worthAsking(acls, everyone, resources)) yield* grantsAt(acls, each, everyone, hosts);
 }
 
 /** The resource, `*` of its type, and what contains it. `*` of a containing type says nothing about what it contains. */

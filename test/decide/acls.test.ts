@@ -3,10 +3,10 @@
  * Method: given events, when a command, then exactly these events; filters one by one against a list with one entry of each kind.
  */
 import { describe, expect, test } from 'vitest';
-import { type Acl, aclLimits } from '../../events/acls.ts';
+import { type Acl, aclGranted, aclLimits } from '../../events/acls.ts';
 import type { State } from '../../projections/state.ts';
 import { type AclFilter, listAcls } from '../../src/deciders/acls.ts';
-import { type Command, parseCommand } from '../../src/deciders/commands.ts';
+import { type Command, decide, parseCommand } from '../../src/deciders/commands.ts';
 import { isRejection } from '../../src/rejection.ts';
 import { aclOf, authorizing, granted, revoked } from '../fold/aclActs.ts';
 import { given, stateAfter, whenOn } from '../support/given.ts';
@@ -155,4 +155,23 @@ describe('bounds', () => {
     ['a long name', { name: 'grantAcls', acls: [{ ...aclOf(a), principal: { type: 'User', name: 'a'.repeat(257) } }] }],
     ['a field too many', { name: 'revokeAcls', filters: [{ who: 'User:a' }] }],
   ])('%s is no command', (_, command) => expect(parseCommand(command)).toHaveProperty('error'));
+});
+
+test('entries of one principal on one resource come from a bounded number of hosts', () => {
+  const from = (first: number, count: number) =>
+    Array.from({ length: count }, (_, i) => aclOf(`ALLOW READ shop User:etl 10.1.${(first + i) >> 8}.${(first + i) & 255}`));
+  const state = stateAfter(...authorizing(), aclGranted({ acls: from(0, aclLimits.hosts) }));
+  const granting = (acls: readonly Acl[]) => decide(state, { name: 'grantAcls', acls: [...acls] }, { now: 1, commandId: 'c' });
+  expect(granting(from(5_000, 1))).toMatchObject({
+    kind: 'rejected',
+    rejection: {
+      code: 'TOO_LARGE',
+      field: 'acls',
+      detail: 'User:etl on shop would have entries from 1001 hosts; there are at most 1000: use host *',
+    },
+  });
+  // Another operation from a host that is there, another case of the name, another resource.
+  expect(granting([aclOf('ALLOW WRITE shop User:etl 10.1.0.0')])).toMatchObject({ kind: 'accepted' });
+  expect(granting([aclOf('ALLOW READ shop User:ETL 10.2.0.0')])).toMatchObject({ kind: 'rejected' });
+  expect(granting([aclOf('ALLOW READ shop.orders User:etl 10.2.0.0')])).toMatchObject({ kind: 'accepted' });
 });
