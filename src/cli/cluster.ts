@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
-import { OperatorClient } from './operatorClient.ts';
-import { lookAt, renderStatus } from './status.ts';
+import { OperatorClient, Refused } from './operatorClient.ts';
+import { lookAt, type NodeView, renderStatus } from './status.ts';
 import { aligned, styled, type Terminal, waiting } from './terminal.ts';
 import {
   connectString,
@@ -28,6 +28,8 @@ export interface ClusterOptions {
   /** The first node's operator port. */
   readonly port?: number;
   readonly json?: boolean;
+  /** As whom the nodes are asked how they are. */
+  readonly authorization?: string;
 }
 
 const port = z.number().int().min(1).max(65535);
@@ -53,7 +55,8 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
   refuseRunning(directory, options.dir);
   mkdirSync(directory, { recursive: true });
   const plan = await planOf(directory, options);
-  const stop = stopOnSignal();
+  const over = overOnSignal();
+  const stop = over.signal;
   const children = new Map<string, ChildProcess>();
   try {
     await startZooKeepers(directory, plan, children, terminal);
@@ -65,20 +68,21 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
     await untilAborted(stop);
     if (options.json !== true) terminal.err.write('\ntaking the cluster down\n');
   } finally {
+    over.abort();
     await takeDown(children, plan);
     rmSync(join(directory, runningFile), { force: true });
   }
   process.exit(exitStatus.done);
 }
 
-function stopOnSignal(): AbortSignal {
-  const stop = new AbortController();
+function overOnSignal(): AbortController {
+  const over = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(exitStatus.refused); // Its children end with it.
-      stop.abort();
+      if (over.signal.aborted) process.exit(exitStatus.refused); // Its children end with it.
+      over.abort();
     });
-  return stop.signal;
+  return over;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {
@@ -212,13 +216,34 @@ function watchEnds(children: ReadonlyMap<string, ChildProcess>, directory: strin
     });
 }
 
+const clientOf = (plan: Plan, { authorization }: Pick<ClusterOptions, 'authorization'>, terminal: Terminal): OperatorClient =>
+  new OperatorClient({ operator: urlsOf(plan), ...(authorization === undefined ? {} : { authorization }) }, terminal);
+
+interface Glance {
+  readonly leaderId?: string;
+  readonly nodes: readonly Pick<NodeView, 'nodeId' | 'operatorUrl' | 'role'>[];
+}
+
+/** Nodes that ask who wants to know go on all the same; who leads is then not said. */
+async function lookIfLetIn(client: OperatorClient, { nodes }: Plan, { err }: Terminal): Promise<Glance> {
+  try {
+    return await lookAt(client);
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const { detail, remedy } = error.problem;
+    err.write(`how the nodes are is not known: ${detail}\n${remedy}\n`);
+    return { nodes: nodes.map((each) => ({ nodeId: each.nodeId, operatorUrl: urlOf(each), role: '' })) };
+  }
+}
+
 async function sayWhatRuns(
-  { dir, json }: ClusterOptions,
+  options: ClusterOptions,
   plan: Plan,
   children: ReadonlyMap<string, ChildProcess>,
   terminal: Terminal,
 ): Promise<void> {
-  const { nodes, leaderId } = await lookAt(new OperatorClient({ operator: urlsOf(plan) }, terminal));
+  const { dir, json } = options;
+  const { nodes, leaderId } = await lookIfLetIn(clientOf(plan, options, terminal), plan, terminal);
   const pidOf = (name: string): number | undefined => children.get(name)?.pid;
   if (json === true) {
     const zookeepers = plan.members.map(({ clientPort, id }) => ({
@@ -314,7 +339,8 @@ function refuseRunning(directory: string, dir: string): void {
 }
 
 /** `chancery cluster status`. */
-export async function clusterStatus({ dir, json }: { readonly dir: string; readonly json?: boolean }, terminal: Terminal): Promise<void> {
+export async function clusterStatus(options: Pick<ClusterOptions, 'authorization' | 'dir' | 'json'>, terminal: Terminal): Promise<void> {
+  const { dir, json } = options;
   const directory = resolve(dir);
   const running = readRunning(directory);
   if (running === undefined || !isAlive(running.supervisor, supervisorMark))
@@ -324,7 +350,7 @@ export async function clusterStatus({ dir, json }: { readonly dir: string; reado
       `Start one with "chancery cluster up --dir ${dir}".`,
     );
   const plan = planShape.parse(JSON.parse(readFileSync(join(directory, planFile), 'utf8')));
-  const view = await lookAt(new OperatorClient({ operator: urlsOf(plan) }, terminal));
+  const view = await lookAt(clientOf(plan, options, terminal));
   const zookeepers = await Promise.all(
     plan.members.map(async ({ clientPort, id }) => ({ id, address: `127.0.0.1:${clientPort}`, mode: await modeOf(clientPort) })),
   );

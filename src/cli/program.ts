@@ -32,10 +32,15 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addHashPassword(program, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
-    for (const option of [...tlsOptions(terminal.env), ...credentialOptions()]) command.addOption(option);
-    command.hook('preAction', async (_, called) => logIn(called, terminal));
+    for (const option of tlsOptions(terminal.env)) command.addOption(option);
+    addCredentials(command, terminal);
   }
   return program;
+}
+
+function addCredentials(command: Command, terminal: Terminal): void {
+  for (const option of credentialOptions()) command.addOption(option);
+  command.hook('preAction', async (_, called) => logIn(called, terminal));
 }
 
 const exitStatusText = [
@@ -415,4 +420,5 @@ function addCluster(program: Command, terminal: Terminal): void {
       const { clusterDown } = await import('./cluster.ts');
       await clusterDown(options as Parameters<typeof clusterDown>[0], terminal);
     });
+  for (const command of cluster.commands) if (command.name() !== 'down') addCredentials(command, terminal);
 }

@@ -3,11 +3,13 @@
  *   however it ends.
  * Method: the real command; processes are killed as an operator would, and looked for by their ids.
  */
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { chancery, folder, type Running, start } from '../cli/processes.ts';
 
 interface Up {
-  readonly leaderId: string;
+  readonly leaderId?: string;
   readonly nodes: readonly { readonly nodeId: string; readonly url: string; readonly pid: number }[];
   readonly zookeepers: readonly { readonly pid: number }[];
 }
@@ -61,7 +63,18 @@ test('up, a write on a follower, the leader killed, a write again, down by every
   expect((await again.running.ended).status).toBe(0);
   await allGone(again.pids);
 
+  const hash = (await chancery(['hash-password'], { cwd, input: 'secret\n' })).out;
+  for (const { nodeId } of nodes) {
+    const file = join(cwd, 'cluster', nodeId, 'chancery.yaml');
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^# Written by .*\n/, ''));
+    appendFileSync(file, `users:\n  dana: ${hash}`);
+  }
   const last = await up(cwd);
+  expect(last.told.leaderId).toBeUndefined();
+  expect(last.running.err()).toContain('how the nodes are is not known: this node wants to know who asks\n');
+  const env = { CHANCERY_USER: 'dana', CHANCERY_PASSWORD: 'secret' };
+  const asked = await Promise.all([{ cwd }, { cwd, env }].map((options) => chancery(['cluster', 'status', '--json'], options)));
+  expect(asked.map(({ status }) => status)).toEqual([1, 0]);
   const down = await chancery(['cluster', 'down'], { cwd });
   expect(down).toEqual({ status: 0, out: `down; its data is in ${cwd}/cluster\n`, err: expect.any(String) as string });
   await allGone([...last.pids, last.running.child.pid ?? 0]);
