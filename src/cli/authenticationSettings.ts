@@ -12,7 +12,10 @@ export const authenticationChecks = {
     schema: z.enum(authenticationModes, 'is no such mode'),
     remedy: `Use one of ${authenticationModes.join(', ')}.`,
   },
-  'meta-service-principal': { schema: tokenPrincipal, remedy: `Give a user, such as ${metaServicePrincipal} or User:doris.` },
+  'meta-service-principal': {
+    schema: z.string().refine((text) => tokenPrincipal.safeParse(text).success, 'is not a user'),
+    remedy: `Give a user, such as ${metaServicePrincipal} or User:doris.`,
+  },
   'meta-service-rpc': { schema: z.enum(rpcAccesses, 'is no such mode'), remedy: `Use one of ${rpcAccesses.join(', ')}.` },
 } as const;
 

@@ -88,11 +88,18 @@ describe('the Meta Service', () => {
   ])('%s is not %s', (name, value, remedy) => {
     expect(load('', { [name]: value })).toMatchObject({ kind: 'wrong', problems: [{ remedy }] });
   });
+  test('says what is wrong with a principal', () => {
+    expect(load('', { 'meta-service-principal': 'doris' })).toMatchObject({
+      problems: [{ what: "--meta-service-principal 'doris' is not a user" }],
+    });
+  });
 });
 
 describe('what is said at start', () => {
   const openly = 'operator: 0.0.0.0:8480\nadvertise: http://n1:8480\nmeta-service: off\n';
   const operator = 'WHOEVER REACHES 0.0.0.0:8480 MAY DO EVERYTHING';
+  const noSuperUser =
+    'no super user can log in by this file: only a password or token that is in the log already makes one; see users and super.users';
   const metaService = 'meta-service: 0.0.0.0:5000\n';
   test.each<[string, string, readonly string[]]>([
     ['on loopback addresses', '', []],
@@ -110,7 +117,7 @@ describe('what is said at start', () => {
     ],
     [
       'where nobody must log in and everybody is judged',
-      `${openly}authentication: optional\ncluster-configs: { authorizer.enabled: true }\n`,
+      `${openly}authentication: optional\ncluster-configs: { authorizer.enabled: true, super.users: User:ANONYMOUS }\n`,
       [],
     ],
     [
@@ -127,6 +134,39 @@ describe('what is said at start', () => {
       'with a token that the RPC form does not ask for',
       `${metaService}meta-service-token: mine\n`,
       ['WHOEVER REACHES 0.0.0.0:5000 MAY DO EVERYTHING through the RPC form of the Meta Service: set meta-service-rpc to token or off'],
+    ],
+    [
+      'with an authorizer that nobody is above',
+      'cluster-configs: { authorizer.enabled: true, super.users: " ; " }\n',
+      ['the authorizer is on and nobody is a super user: nobody can give anybody a right; set super.users in cluster-configs'],
+    ],
+    [
+      'with super users that nobody can be',
+      `users: { dana: "${hash}" }\ncluster-configs: { authorizer.enabled: true, super.users: "user:dana;User:root, User:dana" }\n`,
+      ["super.users names 'user:dana'", "super.users names 'User:root, User:dana'"].map(
+        (what) => `${what}, which nobody can be: write User:NAME, with semicolons between several`,
+      ),
+    ],
+    [
+      'with a super user whom nobody here proves to be',
+      `users: { dana: "${hash}" }\ncluster-configs: { authorizer.enabled: true, super.users: User:Dana }\n`,
+      [noSuperUser],
+    ],
+    [
+      'with a super user that nobody becomes without credentials',
+      'cluster-configs: { authorizer.enabled: true, super.users: User:dana }\n',
+      [noSuperUser],
+    ],
+    [
+      'with a super user of the file, in other letters',
+      `users: { dana: "${hash}" }\ncluster-configs:\n  authorizer.enabled: true\n  super.users: Dana\n  security.acl.principal.ignore-case: true\n`,
+      [],
+    ],
+    ['with everybody a super user', 'cluster-configs: { authorizer.enabled: true, super.users: User:root }\n', []],
+    [
+      'with a super user whose password may be in the configs',
+      'authentication: required\ncluster-configs: { authorizer.enabled: true, super.users: User:a, security.sasl.plain.credentials: "a:b" }\n',
+      [],
     ],
     ['with a token that everybody must give', `${metaService}meta-service-token: mine\nmeta-service-rpc: token\n`, []],
   ])('%s', (_, file, warnings) => expect(exposureWarnings(settingsOf(file))).toEqual(warnings));
