@@ -72,6 +72,8 @@ interface Running {
   readonly server: OperatorServer;
   /** Absent when it is off. */
   readonly metaService?: MetaServiceServer;
+  /** To be called once, when the log is folded. */
+  readonly watchKeys: () => void;
   readonly closePeers: () => void;
 }
 
@@ -140,8 +142,8 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
   const setLevel = (level: LogLevel): void => {
     logger.level = level;
   };
-  watchDataKeys(node.replica, sealer, logger);
   watchConfig(node.replica, (configs) => levelIn(configs) ?? logLevel, setLevel);
+  const watchKeys = (): void => watchDataKeys(node.replica, sealer, logger);
   const history = createHistory({
     readTexts: (after, limit) => log.read(after, limit),
     head: () => ({ index: node.state.index, position: node.state.position }),
@@ -158,10 +160,10 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
     peers.close();
     tls.close();
   };
-  if (settings.metaService === undefined) return { node, log, history, server, closePeers };
+  if (settings.metaService === undefined) return { node, log, history, server, watchKeys, closePeers };
   const { address, ...asked } = settings.metaService;
   const metaService = createMetaService({ ...shared, ...asked, heartbeats: board, port: address.port });
-  return { node, log, history, server, metaService, closePeers };
+  return { node, log, history, server, metaService, watchKeys, closePeers };
 }
 
 /** The level that somebody set, in the log or in the leader's file. */
@@ -275,8 +277,14 @@ async function join(node: Node, { nodeId }: Settings, logger: LeveledLogger): Pr
 const lookEveryMs = 20;
 
 /** Until the node has folded the log as far as it went when it came up, and knows who leads. */
-async function untilServing({ log, node }: Running, { nodeId }: Settings, logger: LeveledLogger, stop: AbortSignal): Promise<void> {
+async function untilServing(
+  { log, node, watchKeys }: Running,
+  { nodeId }: Settings,
+  logger: LeveledLogger,
+  stop: AbortSignal,
+): Promise<void> {
   let head: number | undefined;
+  let isFolded = false;
   const stopReporting = reportWaiting(logger, () =>
     head !== undefined && node.state.position < head
       ? `the log to be folded, position ${grouped(node.state.position)} of ${grouped(head)}`
@@ -289,9 +297,14 @@ async function untilServing({ log, node }: Running, { nodeId }: Settings, logger
       ({ position }) => position,
       () => undefined,
     );
+    if (!isFolded && head !== undefined && node.state.position >= head) {
+      isFolded = true;
+      watchKeys();
+    }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
   stopReporting();
+  if (!isFolded) watchKeys();
   logger.debug({ position: node.state.position }, `${nodeId} serves`);
 }
 

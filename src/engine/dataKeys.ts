@@ -35,20 +35,29 @@ export function firstDataKey(state: State, keys: KeyRing): { readonly command: C
   return { command: { name: 'createDataKey', ...keys.newDataKey(), onlyIfNone: true }, key: 'data-key/first' };
 }
 
-/** Tells the operator when this node cannot use the key that seals: whatever needs a secret fails then, and nothing else. */
+/**
+ * Tells the operator when this node cannot use the key that seals: whatever needs a secret fails then, and nothing else. Looks at once,
+ * and whenever the keys change: to be called with the log folded, since keys of the past may be under master keys that are gone.
+ */
 export function watchDataKeys(
-  replica: { onApplied(listener: (applied: Pick<Applied, 'before' | 'after'>) => void): unknown },
+  replica: {
+    readonly state: Pick<State, 'dataKeys'>;
+    onApplied(listener: (applied: Pick<Applied, 'before' | 'after'>) => void): unknown;
+  },
   keys: Pick<KeyRing, 'faultOf'>,
   logger: Logger,
 ): void {
   let told: string | undefined;
-  replica.onApplied(({ after, before }) => {
-    if (before.dataKeys === after.dataKeys) return;
-    const current = currentDataKey(after.dataKeys);
+  const look = ({ dataKeys }: Pick<State, 'dataKeys'>): void => {
+    const current = currentDataKey(dataKeys);
     const fault = current === undefined ? undefined : keys.faultOf(current);
     if (fault !== undefined && fault !== told)
       logger.error({ keyId: current }, `secrets can neither be sealed nor opened here: they need ${fault}`);
     told = fault;
+  };
+  look(replica.state);
+  replica.onApplied(({ after, before }) => {
+    if (before.dataKeys !== after.dataKeys) look(after);
   });
 }
 
