@@ -56,9 +56,7 @@ type VerifyOptions = SourceOptions & { readonly json?: boolean; readonly secretK
 
 /** `chancery verify`. @throws CommandFailure naming the first bad position, or the first secret that does not open */
 export async function verify(options: VerifyOptions, parts: Implementations, terminal: Terminal): Promise<void> {
-  const masterKeys = masterKeysAt(options, terminal.env);
-  const source = await openSource(options, parts, terminal);
-  const { secrets, verdict } = await verified(source, masterKeys, parts, terminal).finally(async () => await source.close());
+  const { secrets, source, verdict } = await verified(options, parts, terminal);
   const say = (answer: object): boolean => terminal.out.write(`${JSON.stringify(answer)}\n`);
   if (verdict.kind === 'broken') {
     if (options.json === true) say({ sound: false, position: verdict.position, why: verdict.reason });
@@ -80,21 +78,26 @@ export async function verify(options: VerifyOptions, parts: Implementations, ter
 
 /** Reads the log once, and once more when there is a key that its secrets should open with. */
 async function verified(
-  source: EntrySource,
-  masterKeys: MasterKeys | undefined,
+  options: VerifyOptions,
   parts: Implementations,
   terminal: Terminal,
-): Promise<{ readonly verdict: Verdict; readonly secrets?: SecretsVerdict }> {
-  const verdict = await verifySource(source, terminal);
-  if (verdict.kind === 'broken' || masterKeys === undefined) return { verdict };
-  const { state } = verdict;
-  const keys = await parts.openSealer(
-    masterKeys,
-    dataKeyTable(() => state),
-    await parts.createLogger('error'),
-  );
-  const opening = verifySecrets((after, limit) => source.read(after, limit), state, keys);
-  return { verdict, secrets: await waiting(terminal, 'opening the secrets', opening) };
+): Promise<{ readonly source: Pick<EntrySource, 'name'>; readonly verdict: Verdict; readonly secrets?: SecretsVerdict }> {
+  const masterKeys = masterKeysAt(options, terminal.env);
+  const source = await openSource(options, parts, terminal);
+  try {
+    const verdict = await verifySource(source, terminal);
+    if (verdict.kind === 'broken' || masterKeys === undefined) return { source, verdict };
+    const { state } = verdict;
+    const keys = await parts.openSealer(
+      masterKeys,
+      dataKeyTable(() => state),
+      await parts.createLogger('error'),
+    );
+    const opening = verifySecrets((after, limit) => source.read(after, limit), state, keys);
+    return { source, verdict, secrets: await waiting(terminal, 'opening the secrets', opening) };
+  } finally {
+    await source.close();
+  }
 }
 
 /** The master keys that this command was told of. The place where a node keeps its own is not guessed. @throws CommandFailure */
