@@ -292,7 +292,13 @@ export function permissionsPage(): string {
       'Route',
       operatorAccess,
     ),
-    ...reads('System tables', 'Of a SELECT, each table that it names. Whoever may read a table may read its past.', 'Table', tableAccess),
+    ...reads(
+      'System tables',
+      'Of a SELECT, each table that it names. Whoever may read a table may read its past. `User:ANONYMOUS` needs DESCRIBE on the cluster ' +
+        'for every SELECT.',
+      'Table',
+      tableAccess,
+    ),
     ...reads(
       'Procedures that only read',
       'All others need what their command needs, with EXPLAIN too; SHOW, DESCRIBE, USE and SET need nothing.',

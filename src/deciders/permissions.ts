@@ -244,6 +244,9 @@ export const tableAccess: Readonly<Record<string, Access>> = {
   transactions: describe,
 };
 
+/** Of each SELECT, beside what its tables need: it takes time and memory even where it names none. */
+export const queryAccess: Access = known;
+
 /** Procedures that only read; the others need what their command needs, with EXPLAIN too. */
 export const procedureAccess: Readonly<Record<string, Access>> = {
   get_cluster_configs: describe,

@@ -139,6 +139,13 @@ test('whoever gives no credentials, where that is possible, may as little as any
     const { json } = await nobody(path);
     expect(json, path).toMatchObject({ code: 'AUTHORIZATION_DENIED', facts: { principal: 'User:ANONYMOUS', operation: 'DESCRIBE' } });
   }
+  // A query without a table takes time and memory all the same: nobody unknown has it.
+  const query = { body: { statement: 'SELECT 1' } };
+  expect((await call(`${n2.url}/v1/sql`, query)).json).toMatchObject({
+    code: 'AUTHORIZATION_DENIED',
+    facts: { principal: 'User:ANONYMOUS', operation: 'DESCRIBE' },
+  });
+  expect((await call(`${n2.url}/v1/sql`, { ...query, headers: as('eve') })).json).toMatchObject({ code: 'HISTORY_UNAVAILABLE' });
   const position = await grant('', entry('DESCRIBE', 'ANONYMOUS'));
   expect((await nobody(`/v1/status?atLeast=${position}`)).status).toBe(200);
   expect((await nobody('/metrics')).status).toBe(200);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { State } from '../../../projections/state.ts';
 import type { Asker } from '../../deciders/authorizer.ts';
 import { decide } from '../../deciders/commands.ts';
-import { denialOfCommand, procedureAccess } from '../../deciders/permissions.ts';
+import { type Access, denialOfCommand, procedureAccess, queryAccess } from '../../deciders/permissions.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
 import { type History, HistoryRefused } from '../../engine/history/port.ts';
 import { sysTables } from '../../engine/history/tables.ts';
@@ -231,16 +231,20 @@ class Session {
     if (act.kind === 'write') return await this.#write(named, act, idempotencyKey);
     const reading = await this.#look();
     if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
-    const denial = this.#denialOfRead(named, reading.state);
+    const denial = this.#denialOfCall(named, reading.state);
     if (denial !== undefined) return rejected({ reason: denial });
     const cells = act.rows(reading.state);
     return isRejection(cells) ? rejected({ reason: cells }) : rows(named.columns, cells);
   }
 
-  #denialOfRead({ name }: Procedure, state: State): Rejection | undefined {
+  #denialOfCall({ name }: Procedure, state: State): Rejection | undefined {
     const access = procedureAccess[name];
     if (access === undefined) throw new Error(`${name} is not in procedureAccess of src/deciders/permissions.ts: say there what it needs`);
-    return denialOfRead(this.#parts.node.denials, { state, asker: this.#asker, what: `CALL sys.${name}` }, access);
+    return this.#denialOf(`CALL sys.${name}`, access, state);
+  }
+
+  #denialOf(what: string, access: Access, state: State): Rejection | undefined {
+    return denialOfRead(this.#parts.node.denials, { state, asker: this.#asker, what }, access);
   }
 
   async #write(procedure: Procedure, act: Extract<Act, { kind: 'write' }>, idempotencyKey: string): Promise<Ran> {
@@ -284,6 +288,8 @@ class Session {
   async #select({ text: query, span }: SelectStatement): Promise<Ran> {
     const reading = await this.#look(); // The history is then at or after what was seen here.
     if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const denial = this.#denialOf('SELECT', queryAccess, reading.state);
+    if (denial !== undefined) return rejected({ reason: denial });
     try {
       const {
         columns,
