@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { defineEvent, type EventOf } from './kit.ts';
 
-/** Bounds. Texts are in UTF-16 code units; `total` counts tokens that are neither revoked nor expired. */
-export const tokenLimits = { total: 10_000, idLength: 32, aboutLength: 200, principalLength: 256 } as const;
+/** Bounds. Texts are in UTF-16 code units; `total` counts tokens that are neither revoked nor expired, `ofOne` those of one principal. */
+export const tokenLimits = { total: 10_000, ofOne: 1_000, idLength: 32, aboutLength: 200, principalLength: 256 } as const;
 
 const onOneLine = /^[^\p{Cc}\p{Cs}]*$/u;
 export const tokenId = z

@@ -38,6 +38,12 @@ function remove(state: Writable<Tokens>, tokenId: string): void {
 
 export const tokenOf = (state: Tokens, tokenId: string): TokenRow | undefined => state.byId.get(tokenId);
 export const tokenCount = (state: Tokens): number => state.byId.size;
+/** How many of them are for one principal; looks at all. */
+export function tokenCountOf(state: Tokens, principal: string): number {
+  let count = 0;
+  for (const [, row] of state.byId.rows()) if (row.principal === principal) count += 1;
+  return count;
+}
 /** The newest last. */
 export const tokenRows = (state: Tokens): readonly TokenRow[] =>
   [...state.byId.rows()].map(([, row]) => row).sort((a, b) => a.position - b.position);

@@ -11,7 +11,7 @@ import {
   tokenPrincipal,
   tokenRevoked,
 } from '../../events/tokens.ts';
-import { tokenCount, tokenOf } from '../../projections/tokens.ts';
+import { tokenCount, tokenCountOf, tokenOf } from '../../projections/tokens.ts';
 import { accept, type Decision, reject } from '../rejection.ts';
 import { defineCommand } from './kit.ts';
 
@@ -36,6 +36,9 @@ export const issueToken = defineCommand({
       return reject('MALFORMED_REQUEST', 'expiresAt', `its time, ${command.expiresAt}, is over already: it is ${now}`);
     if (tokenCount(state.tokens) >= tokenLimits.total)
       return reject('TOO_MANY_TOKENS', '', `there are ${tokenLimits.total} tokens already`);
+    // Everybody may issue tokens for themselves: nobody has so many that nobody else can have one.
+    if (tokenCountOf(state.tokens, command.principal) >= tokenLimits.ofOne)
+      return reject('TOO_MANY_TOKENS', 'principal', `there are ${tokenLimits.ofOne} tokens for ${command.principal} already`);
     return accept(tokenIssued(command));
   },
 });

@@ -35,16 +35,32 @@ describe('issueToken', () => {
     given(issued).when(issue).isRefused('TOKEN_EXISTS', 'tokenId', "there is a token 't1' already");
   });
   test('again under an id whose token is gone', () => given(issued, tokenRevoked(gone)).when(issue).gives(issued));
-  test('not beyond so many', () => {
+  const filled = (count: number, principalOf: (position: number) => string) => {
     const state = draftState(initialState());
-    const fold = (position: number) => {
-      const event = { ...tokenIssued({ ...data, tokenId: `x${position}` }), id: 'e', act: actOf('c') };
+    for (let position = 1; position <= count; position += 1) {
+      const event = { ...tokenIssued({ ...data, principal: principalOf(position), tokenId: `x${position}` }), id: 'e', act: actOf('c') };
       foldEvent(state, { position, at: startedAt, epoch: 1, event });
-    };
-    for (let position = 1; position < tokenLimits.total; position += 1) fold(position);
-    expect(decide(state, issue, { now, commandId: 'c' })).toEqual(accept(issued));
-    fold(tokenLimits.total);
-    whenOn(finishState(state), issue).isRefused('TOO_MANY_TOKENS', '', `there are ${tokenLimits.total} tokens already`);
+    }
+    return finishState(state);
+  };
+  test('not beyond so many', () => {
+    const spread = (position: number) => `User:u${position % 100}`;
+    expect(decide(filled(tokenLimits.total - 1, spread), issue, { now, commandId: 'c' })).toEqual(accept(issued));
+    whenOn(filled(tokenLimits.total, spread), issue).isRefused('TOO_MANY_TOKENS', '', `there are ${tokenLimits.total} tokens already`);
+  });
+  test('nobody so many that others have none', () => {
+    const { ofOne } = tokenLimits;
+    const other = { ...issue, principal: 'User:dana' };
+    const full = filled(ofOne, () => 'User:ci');
+    expect(
+      decide(
+        filled(ofOne - 1, () => 'User:ci'),
+        issue,
+        { now, commandId: 'c' },
+      ),
+    ).toEqual(accept(issued));
+    whenOn(full, issue).isRefused('TOO_MANY_TOKENS', 'principal', `there are ${ofOne} tokens for User:ci already`);
+    whenOn(full, other).gives(tokenIssued({ ...data, principal: 'User:dana' }));
   });
 
   test.each<[string, object]>([
