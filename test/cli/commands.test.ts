@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
+import { release } from '../../src/cli/release.ts';
 import { chancery, folder, serve, start } from './processes.ts';
 
 const rate = 'kv.rocksdb.shared-rate-limiter.bytes-per-sec';
@@ -17,7 +18,7 @@ test('what was set is there after a restart, and the history tells who set it', 
   const first = await serve(cwd);
   expect(first.out()).toBe(
     [
-      '  Chancery 0.2.0 · node n1 · leader of epoch 1 · log file:./data (embedded)',
+      `  Chancery ${release} · node n1 · leader of epoch 1 · log file:./data (embedded)`,
       `  operator API + SQL   ${first.url}`,
       `  next: bin/chancery sql --operator ${first.url} "SHOW PROCEDURES"`,
       '',
@@ -178,7 +179,7 @@ test('the status names every node', async () => {
   expect(out).toBe(
     [
       `node  role    position  lag         address${' '.repeat(node.url.length - 7)}  release`,
-      `solo  leader         4  up to date  ${node.url}  0.2.0`,
+      `solo  leader         4  up to date  ${node.url}  ${release}`,
       'solo leads, epoch 1 · as seen by solo',
       '',
     ].join('\n'),
