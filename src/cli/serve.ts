@@ -4,6 +4,7 @@ import { Authenticator } from '../authentication/authenticator.ts';
 import { sealStaticConfigs } from '../engine/configCommand.ts';
 import { watchConfig } from '../engine/configWatch.ts';
 import { dataKeyTable, watchDataKeys } from '../engine/dataKeys.ts';
+import { watchFileDifferences } from '../engine/fileDifferences.ts';
 import { type Peers, PeerUnreachable } from '../engine/forwarding.ts';
 import { Heartbeats } from '../engine/heartbeats.ts';
 import { createHistory } from '../engine/history/historyClient.ts';
@@ -58,6 +59,7 @@ export async function serve(
   });
   if (running !== undefined) {
     await untilServing(running, settings, logger, stop);
+    running.watchFiles();
     if (!stop.aborted) terminal.out.write(banner(running.node, settings, terminal));
     await untilAborted(stop);
     await drain(running, logger);
@@ -74,6 +76,8 @@ interface Running {
   readonly metaService?: MetaServiceServer;
   /** To be called once, when the log is folded. */
   readonly watchKeys: () => void;
+  /** To be called once, when it is known who leads. */
+  readonly watchFiles: () => void;
   readonly closePeers: () => void;
 }
 
@@ -124,7 +128,7 @@ function masterKeysOf({ clusterSecret, previousSecretKeyFile, secretKey }: Setti
 function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: KeyRing, logger: LeveledLogger, tls: NodeTls): Running {
   const { advertise, auditDenials, authentication, clusterSecret, logLevel, nodeId } = settings;
   const peers = clusterSecret === undefined ? alone : createPeers({ clusterSecret, logger, tls });
-  staticConfigsOf(settings, sealer); // A file that is no good is told of before anything begins.
+  const ofFile = staticConfigsOf(settings, sealer); // A file that is no good is told of before anything begins.
   const staticConfigs = () => staticConfigsOf(settings, sealer);
   const node = new Node({
     nodeId,
@@ -144,6 +148,7 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
   };
   watchConfig(node.replica, (configs) => levelIn(configs) ?? logLevel, setLevel);
   const watchKeys = (): void => watchDataKeys(node.replica, sealer, logger);
+  const watchFiles = (): void => void watchFileDifferences(node.replica, ofFile, logger);
   const history = createHistory({
     readTexts: (after, limit) => log.read(after, limit),
     head: () => ({ index: node.state.index, position: node.state.position }),
@@ -160,10 +165,11 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
     peers.close();
     tls.close();
   };
-  if (settings.metaService === undefined) return { node, log, history, server, watchKeys, closePeers };
+  const running = { node, log, history, server, watchKeys, watchFiles, closePeers };
+  if (settings.metaService === undefined) return running;
   const { address, ...asked } = settings.metaService;
   const metaService = createMetaService({ ...shared, ...asked, heartbeats: board, port: address.port });
-  return { node, log, history, server, metaService, watchKeys, closePeers };
+  return { ...running, metaService };
 }
 
 /** The level that somebody set, in the log or in the leader's file. */
