@@ -84,6 +84,15 @@ describe('three nodes', () => {
     peers.close();
   });
 
+  test('a leader that does not know what it is sent is named with its release', async () => {
+    const peers = createPeers({ clusterSecret, logger: silent });
+    const newer = { ...request('newer'), act: { ...act('newer'), ofALaterRelease: 1 } };
+    const detail =
+      'node x, of release test, does not understand a request of this node (HTTP 400): the releases of all nodes must be the same';
+    expect(await peers.submit(memberAt(leader.url), [newer])).toEqual([{ kind: 'retry', mayHaveHappened: false, detail }]);
+    peers.close();
+  });
+
   test('values too large together for one call between nodes are sent in several', async () => {
     const peers = createPeers({ clusterSecret, logger: silent });
     const changes = (i: number) =>

@@ -134,10 +134,13 @@ async function call(
 }
 
 /** The other node refused the call as a whole, before it looked at any command. */
-const refusalText = ({ nodeId }: Member, status: number): string =>
-  status === 401 || status === 404
-    ? `node ${nodeId} does not know this node: is --cluster-secret the same on both? (HTTP ${status})`
-    : `node ${nodeId} refused requests of this node (HTTP ${status})`;
+function refusalText({ nodeId, release }: Member, status: number): string {
+  if (status === 401 || status === 404)
+    return `node ${nodeId} does not know this node: is --cluster-secret the same on both? (HTTP ${status})`;
+  if (status !== 400) return `node ${nodeId} refused requests of this node (HTTP ${status})`;
+  const what = `node ${nodeId}, of release ${release}, does not understand a request of this node (HTTP 400)`;
+  return `${what}: the releases of all nodes must be the same`;
+}
 
 function addressOf({ nodeId, operatorUrl }: Member): URL {
   const url = URL.parse(submitPath, operatorUrl);
