@@ -120,7 +120,8 @@ class AesKeyRing implements KeyRing {
   /** @returns the key, or a text that names it and says why it cannot be had. */
   #keyOf(keyId: string): Buffer | string {
     const found = this.#table.find(keyId);
-    if (found === undefined) return this.#masters.get(keyId) ?? `data key '${keyId}', which this node does not have`;
+    if (found === undefined)
+      return this.#masters.get(keyId) ?? `key '${keyId}', which is neither a data key of this log nor a master key of this node`;
     if ('shreddedAt' in found) {
       this.#unwrapped.get(keyId)?.fill(0);
       this.#unwrapped.delete(keyId);

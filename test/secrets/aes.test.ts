@@ -102,7 +102,7 @@ describe('refused', () => {
     expect(messageOf(() => createSealer([{ keyId: 'k1', key: k2.key }], 'k1').open(sealed, subject))).toBe(cannotOpen);
   });
   test('a key that is not there', () => {
-    const message = `${subject} is sealed with data key 'k1', which this node does not have`;
+    const message = `${subject} is sealed with key 'k1', which is neither a data key of this log nor a master key of this node`;
     expect(messageOf(() => createSealer([k2], 'k2').open(sealed, subject))).toBe(message);
   });
 });
