@@ -55,7 +55,7 @@ const defaultTimeoutMs = 30_000;
 /** Errors of a connection that was never made: the request did not leave. */
 const neverSent = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'EACCES']);
 /** A node that says this of itself says nothing of the others. */
-const askAnother = new Set(['NODE_FAULT', 'DRAINING']);
+const askAnother = new Set(['NODE_FAULT', 'DRAINING', 'TLS_REQUIRED']);
 
 /** Which nodes a command asks, and as whom: options of the command line that every such command takes. */
 export interface OperatorOptions {

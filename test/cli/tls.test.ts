@@ -128,6 +128,8 @@ describe('what stands in the way is said', () => {
     const { port } = await cluster.start('n1', { tls: await openTls({ own: node }) });
     const lines = ['refused: TLS_REQUIRED', 'this port takes TLS and nothing else', 'Use https:// instead of http://.'];
     expect(said(await history(`http://127.0.0.1:${port}`))).toEqual([1, ...lines]);
+    const others = `http://127.0.0.1:${port},https://127.0.0.1:${port}`; // As long as a cluster is on its way to TLS.
+    expect((await history(others, trusting)).status).toBe(0);
   });
 
   test.each<readonly [string, () => readonly string[], readonly string[]]>([
