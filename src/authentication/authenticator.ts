@@ -115,6 +115,24 @@ export class Authenticator {
     return { kind: 'wrong', detail: 'the token is not known: it was revoked, or belongs to another cluster, or never was one' };
   }
 
+  /**
+   * For what goes on after somebody was let in. @param identity as they were let in
+   * @returns whether what they gave would let them in now: the token counts, the password is still the same
+   */
+  standing(identity: { readonly principal: string; readonly method: AuthenticationMethod; readonly tokenId?: string }): () => boolean {
+    const { clock, state } = this.#parts;
+    const { method, principal, tokenId } = identity;
+    if (tokenId !== undefined)
+      return () => {
+        const row = tokenOf(state().tokens, tokenId);
+        return row !== undefined && (row.expiresAt === undefined || clock.now() < row.expiresAt);
+      };
+    if (method !== 'basic') return () => true;
+    const name = principal.slice('User:'.length);
+    const expected = this.#expectedOf(name);
+    return () => expected !== undefined && this.#expectedOf(name) === expected;
+  }
+
   /** What cannot be right still takes the time of a wrong one. */
   async #refuse(host: string): Promise<Verdict> {
     const late = this.#tooMany(host);

@@ -126,6 +126,24 @@ describe('a node that has just come up', () => {
   });
 });
 
+test('a password that is taken away ends a stream of events, too', async () => {
+  const change = (op: 'append' | 'subtract', value: string) => {
+    const changes = [{ op, key: 'security.sasl.plain.credentials', value }];
+    return call(`${n1.url}/v1/configs`, { method: 'PATCH', body: { changes }, headers: as('root') });
+  };
+  expect((await change('append', 'passing:right')).status).toBe(200);
+  const from = await grant('', entry('DESCRIBE', 'passing'));
+  let seen = '';
+  const reading = readStream(`${n1.url}/v1/events?from=${from}`, as('passing'), (so) => {
+    seen = so;
+    return /ClusterConfigsChanged/.test(so);
+  });
+  await vi.waitFor(() => expect(seen).toContain('AclGranted'), waits);
+  expect((await change('subtract', 'passing:right')).status).toBe(200);
+  expect(await reading).not.toContain('ClusterConfigsChanged'); // The server ended it.
+  await revoke('passing');
+});
+
 test('whoever gives no credentials, where that is possible, may as little as anybody of whom nothing is said', async () => {
   const nobody = (path: string) => call(n2.url + path);
   expect((await nobody('/v1/whoami')).json).toMatchObject({ principal: 'User:ANONYMOUS', method: 'none', isSuperUser: false });

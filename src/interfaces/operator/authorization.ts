@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { tokenOf } from '../../../projections/tokens.ts';
+import type { Authenticator } from '../../authentication/authenticator.ts';
 import type { Asker } from '../../deciders/authorizer.ts';
 import { type Access, operatorAccessOf } from '../../deciders/permissions.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
@@ -78,15 +78,24 @@ export const askerOf = ({ identity: { host, principal } }: Pick<FastifyRequest, 
   interface: 'operator',
 });
 
-/** Asks again what was asked when a request came in, on the newest tables: for reads that go on. @returns why it may not go on */
-export function stillDenied(node: Node, request: FastifyRequest): () => Rejection | undefined {
+/**
+ * Asks again what was asked when a request came in, on the newest tables: for reads that go on.
+ * @returns why it may not go on
+ */
+export function stillDenied(
+  node: Node,
+  authenticator: Pick<Authenticator, 'standing'>,
+  request: FastifyRequest,
+): () => Rejection | undefined {
   const access = accessOf(request.method, request.routeOptions.url ?? '');
   const asker = askerOf(request);
-  const { tokenId } = request.identity;
+  const { principal, tokenId } = request.identity;
+  const counts = authenticator.standing(request.identity);
+  const gone =
+    tokenId === undefined ? `the password of ${principal} was changed or taken away` : `token ${tokenId} was revoked, or its time is over`;
   return () => {
     const { denials, state } = node;
-    if (tokenId !== undefined && tokenOf(state.tokens, tokenId) === undefined)
-      return rejection('AUTHORIZATION_DENIED', '', `token ${tokenId} was revoked, or its time is over`);
+    if (!counts()) return rejection('AUTHORIZATION_DENIED', '', gone);
     return denialOfRead(denials, { state, asker, what: `${request.method} ${request.routeOptions.url}` }, access);
   };
 }

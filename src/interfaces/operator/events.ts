@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { catalogue } from '../../../events/index.ts';
+import type { Authenticator } from '../../authentication/authenticator.ts';
 import type { EventQuery, History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
 import { nearest } from '../sql/spelling.ts';
@@ -90,12 +91,18 @@ function nextAddress(asked: string, bound: 'from' | 'to', position: number): str
   return `/v1/events?${parameters.toString()}`;
 }
 
+export interface EventParts {
+  readonly authenticator: Pick<Authenticator, 'standing'>;
+  readonly node: Node;
+  readonly history: History;
+  readonly streams: EventStreams;
+}
+
 /**
  * GET /v1/events: pages of the history, or with Accept: text/event-stream the events as they come. `id` of a streamed event is its
  * position; Last-Event-ID, or else `from`, says where to go on; without either the stream begins with the next event.
  */
-export const eventRoutes: FastifyPluginAsyncZod<{ node: Node; history: History; streams: EventStreams }> = async (http, parts) => {
-  const { node, history, streams } = parts;
+export const eventRoutes: FastifyPluginAsyncZod<EventParts> = async (http, { authenticator, node, history, streams }) => {
   const headers = z.looseObject({
     'last-event-id': wholeNumber.optional().describe('Streams only: the position of the last event that was seen.'),
   });
@@ -112,7 +119,11 @@ export const eventRoutes: FastifyPluginAsyncZod<{ node: Node; history: History; 
       checkEndless(asked);
       const after = request.headers['last-event-id'] ?? (asked.from === undefined ? undefined : Math.max(0, asked.from - 1));
       const { provenance } = await readState(node, { ...asked, atLeast: Math.max(asked.atLeast ?? 0, after ?? 0) });
-      streams.open(reply, { filter: filterOf(asked), after: after ?? provenance.position, denied: stillDenied(node, request) });
+      streams.open(reply, {
+        filter: filterOf(asked),
+        after: after ?? provenance.position,
+        denied: stillDenied(node, authenticator, request),
+      });
       return reply;
     }
     const { provenance } = tablesOf(request);

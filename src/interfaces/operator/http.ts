@@ -93,12 +93,13 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const { node, log, clock, logger } = parts;
   const streams = new EventStreams({ node, history: parts.history, clock, logger }, parts.streamLimits);
   const readiness = new Readiness(node);
+  const authenticator = parts.authenticator ?? withoutUsers(parts);
   const metrics = createMetrics(node, log, streams, parts.tls);
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
   boundConnections(http.server, parts.unreadMs);
   awaitTables(http, node, readiness, parts.patienceMs ?? patienceMs);
-  identifyCallers(http, { authenticator: parts.authenticator ?? withoutUsers(parts), logger, certificatePrincipal });
+  identifyCallers(http, { authenticator, logger, certificatePrincipal });
   authorizeReads(http, node);
   measure(http, metrics);
   void http.register(swagger, {
@@ -108,7 +109,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
     },
     transform: createJsonSchemaTransform({ zodToJsonConfig: { override: secretsInClear } }),
   });
-  registerRoutes(http, parts, { streams, readiness, metrics });
+  registerRoutes(http, parts, { authenticator, streams, readiness, metrics });
   http.addHook('preClose', async () => streams.close());
   return {
     listen: async ({ host, port }) => {
@@ -141,7 +142,7 @@ function secretsInClear({ jsonSchema, zodSchema }: { readonly zodSchema: z.core.
 function registerRoutes(
   http: FastifyInstance,
   parts: OperatorParts,
-  own: { readonly streams: EventStreams; readonly readiness: Readiness; readonly metrics: Metrics },
+  own: { readonly authenticator: Authenticator; readonly streams: EventStreams; readonly readiness: Readiness; readonly metrics: Metrics },
 ): void {
   const { node, history, sealer, log, clusterSecret, clock, heartbeats, board } = parts;
   void http.register(configRoutes, { node, sealer });
@@ -152,7 +153,7 @@ function registerRoutes(
   void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });
   void http.register(tokenRoutes, { node, clock });
-  void http.register(eventRoutes, { node, history, streams: own.streams });
+  void http.register(eventRoutes, { node, history, authenticator: own.authenticator, streams: own.streams });
   void http.register(stateRoutes, { history });
   void http.register(heartbeatRoutes, { node, board });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
