@@ -94,6 +94,14 @@ describe('a request that cannot be decided', () => {
     expect(answer.msg).toMatch(/^KV_TXN_STORE_GET_RETRYABLE: this node has just come up and still folds the log\. Try again/);
   });
 
+  test('the list of backends neither', async () => {
+    const service = await lonely(false);
+    const url = '/rest/v2/manager/cluster/cluster_info/cloud_cluster_status';
+    const headers = { authorization: `Basic ${Buffer.from('root:').toString('base64')}` };
+    const { text } = await service.answer({ host: '127.0.0.1', url, headers, body: async () => Buffer.alloc(0) });
+    expect(JSON.parse(text)).toMatchObject({ msg: 'Error', code: 1, data: expect.stringContaining('this node has just come up') });
+  });
+
   test.each([
     ['BUSY', 'KV_TXN_STORE_COMMIT_RETRYABLE'],
     ['DRAINING', 'KV_TXN_STORE_COMMIT_RETRYABLE'],

@@ -26,18 +26,22 @@ export class ClusterInfo {
   readonly #board: Pick<HeartbeatBoard, 'list'>;
   readonly #password: Buffer;
   readonly #principal: string;
+  readonly #hasCaughtUp: () => boolean;
 
-  constructor({ adminPassword, heartbeats, node, principal = metaServicePrincipal }: ClusterInfoParts) {
+  constructor({ adminPassword, hasCaughtUp, heartbeats, node, principal = metaServicePrincipal }: ClusterInfoParts) {
     this.#node = node;
     this.#board = heartbeats;
     this.#password = digest(adminPassword);
     this.#principal = principal;
+    this.#hasCaughtUp = hasCaughtUp;
   }
 
   /** @param host address of the caller */
   async answer(query: URLSearchParams, authorization: unknown, host: string): Promise<Payload> {
     const refused = this.#refusal(authorization, host);
     if (refused !== undefined) return reply('Unauthorized', 401, refused);
+    if (!this.#hasCaughtUp())
+      return reply('Error', 1, 'this node has just come up and still folds the log; ask again, or ask another node');
     const reports = new Map<string, Heartbeat>();
     for (const each of await this.#board.list()) reports.set(backendKey(each.instanceId, each.host, each.heartbeatPort), each);
     const data = backendsByCluster(this.#node.state, query.get('instance_id'), reports);
@@ -63,6 +67,8 @@ export interface ClusterInfoParts {
   readonly node: Pick<Node, 'denials' | 'state'>;
   readonly heartbeats: Pick<HeartbeatBoard, 'list'>;
   readonly adminPassword: string;
+  /** Until then the tables know nothing, not even of an authorizer. */
+  readonly hasCaughtUp: () => boolean;
   /** Whose acts those of the interface are; default `User:meta-service`. */
   readonly principal?: string;
 }
