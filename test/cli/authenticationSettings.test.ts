@@ -98,6 +98,7 @@ describe('the Meta Service', () => {
 describe('what is said at start', () => {
   const openly = 'operator: 0.0.0.0:8480\nadvertise: http://n1:8480\nmeta-service: off\n';
   const operator = 'WHOEVER REACHES 0.0.0.0:8480 MAY DO EVERYTHING';
+  const above = 'cluster-configs: { authorizer.enabled: true, super.users: ';
   const noSuperUser =
     'no super user can log in by this file: only a password or token that is in the log already makes one; see users and super.users';
   const metaService = 'meta-service: 0.0.0.0:5000\n';
@@ -159,13 +160,13 @@ describe('what is said at start', () => {
     ],
     [
       'with a super user of the file, in other letters',
-      `users: { dana: "${hash}" }\ncluster-configs:\n  authorizer.enabled: true\n  super.users: Dana\n  security.acl.principal.ignore-case: true\n`,
+      `${above}User:DANA, security.acl.principal.ignore-case: true }\nusers: { dana: "${hash}" }\n`,
       [],
     ],
     ['with everybody a super user', 'cluster-configs: { authorizer.enabled: true, super.users: User:root }\n', []],
     [
       'with a super user whose password may be in the configs',
-      'authentication: required\ncluster-configs: { authorizer.enabled: true, super.users: User:a, security.sasl.plain.credentials: "a:b" }\n',
+      `authentication: required\n${above}User:a, security.sasl.plain.credentials: "a:b" }\n`,
       [],
     ],
     ['with a token that everybody must give', `${metaService}meta-service-token: mine\nmeta-service-rpc: token\n`, []],
