@@ -25,11 +25,11 @@ const implementations: Implementations = {
   },
   openSealer: async ({ clusterSecret, current, previousFile }, table, logger) => {
     const { createSealer, keyFromSecret, namedKey } = await import('./secrets/aes.ts');
-    const { readMasterKey, readSecretKey } = await import('./cli/secretKey.ts');
+    const { readMasterKey, readPreviousKey } = await import('./cli/secretKey.ts');
     const derived = clusterSecret === undefined ? undefined : keyFromSecret(clusterSecret);
     const read = current === undefined ? undefined : await readMasterKey(current);
     if (read?.isNew) logger.info({}, 'made a new secret key; keep a copy of it: without it no secret in the log can be opened');
-    const previous = previousFile === undefined ? undefined : (await readSecretKey(previousFile, false)).key;
+    const previous = previousFile === undefined ? undefined : await readPreviousKey(previousFile);
     const [master, ...others] = [read?.key ?? derived, previous, derived].filter((key) => key !== undefined).map(namedKey);
     if (master === undefined) throw new Error('there is neither a master key nor a cluster secret');
     const keys = new Map([master, ...others].map((key) => [key.keyId, key]));

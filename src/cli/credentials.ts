@@ -11,6 +11,9 @@ export interface GivenCredentials {
 /** What a caller does who is not let in. */
 export const howToLogIn = 'Set CHANCERY_TOKEN, or CHANCERY_USER and CHANCERY_PASSWORD; or give --token or --user.';
 
+/** What they do when it was for what they gave. */
+export const howToCorrect = 'Correct what is given: --token or --user, else CHANCERY_TOKEN, or CHANCERY_USER and CHANCERY_PASSWORD.';
+
 /**
  * The header Authorization for what was given. @returns undefined when nothing was.
  * @throws CommandFailure when two things were given, or something that no header can carry

@@ -2,7 +2,7 @@ import type { Agent } from 'node:https';
 import { tlsFailureOf } from '../interfaces/tls/failures.ts';
 import { secureFetch } from '../interfaces/tls/secureFetch.ts';
 import { clientAgent, tlsRemedies } from './clientTls.ts';
-import { howToLogIn } from './credentials.ts';
+import { howToCorrect, howToLogIn } from './credentials.ts';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import { defaultOperatorUrl } from './settingNames.ts';
 import { harmless, type Terminal, waiting } from './terminal.ts';
@@ -128,7 +128,9 @@ export class OperatorClient {
           return response;
         }
         const problem = await problemOf(response);
-        refused = new Refused(response.status === 401 ? { ...problem, remedy: howToLogIn } : problem);
+        refused = new Refused(
+          response.status === 401 ? { ...problem, remedy: this.#options.authorization === undefined ? howToLogIn : howToCorrect } : problem,
+        );
         if (!askAnother.has(refused.problem.code)) throw refused;
       } catch (error) {
         if (error instanceof Refused || error instanceof CommandFailure || call.signal?.aborted === true) throw error;

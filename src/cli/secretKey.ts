@@ -18,22 +18,33 @@ export const secretKeyForm = /^[0-9a-fA-F]{64}$/;
 export const readMasterKey = async (source: MasterKeySource): Promise<SecretKey> =>
   'hex' in source ? { key: Buffer.from(source.hex, 'hex'), isNew: false } : await readSecretKey(source.file, source.mayMake);
 
+/** The master key before the present one. @throws CommandFailure */
+export const readPreviousKey = async (file: string): Promise<Buffer> =>
+  (
+    await readSecretKey(
+      file,
+      false,
+      'Restore the file, or take previous-secret-key-file out of the settings: what that key alone sealed then stays sealed.',
+    )
+  ).key;
+
 /**
  * The key in a file, 64 hex digits.
+ * @param remedy what to do about a file that holds none
  * @param mayMake a file that is missing is made, with a new key that only this user may read.
  * @throws CommandFailure
  */
-export async function readSecretKey(file: string, mayMake: boolean): Promise<SecretKey> {
+async function readSecretKey(file: string, mayMake: boolean, remedy = makeOne(file)): Promise<SecretKey> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && mayMake) return await makeSecretKey(file);
-    throw refusal(`the secret key in ${file} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : message}`, makeOne(file));
+    throw refusal(`the secret key in ${file} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : message}`, remedy);
   }
   if (secretKeyForm.test(text.trimEnd())) return { key: Buffer.from(text.trimEnd(), 'hex'), isNew: false };
-  throw refusal(`${file} does not hold a secret key, which is 64 hex digits`, makeOne(file));
+  throw refusal(`${file} does not hold a secret key, which is 64 hex digits`, remedy);
 }
 
 const makeOne = (file: string): string =>

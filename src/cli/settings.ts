@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { isMap, isScalar, LineCounter, type Pair, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { nodeId } from '../../events/kit.ts';
+import { configKeyOf } from '../../projections/configKeys.ts';
 import { denialLimits } from '../engine/authorization.ts';
 import type { RpcAccess } from '../interfaces/metaservice/service.ts';
 import type { TlsSettings } from '../interfaces/tls/material.ts';
@@ -391,7 +392,9 @@ function readSettings(file: string, pairs: readonly Pair[], lineOf: (pair: Pair)
     const name = nameOf(pair);
     const place = `${file}, line ${lineOf(pair)}`;
     if (!sections.includes(name)) {
-      problems.push({ what: `${place}: '${name}' is not a setting`, remedy: suggestion(name, sections) });
+      const isConfig = configKeyOf(name) !== undefined;
+      const remedy = isConfig ? 'It is a cluster config: write it below cluster-configs:, indented.' : suggestion(name, sections);
+      problems.push({ what: `${place}: '${name}' is not a setting`, remedy });
     } else if (name === 'users') {
       const section = readUsers(pair, place, (user) => `${file}, line ${lineOf(user)}`);
       users = section.users;

@@ -328,6 +328,11 @@ describe('a node', () => {
     const { err, status } = await chancery(['serve'], { cwd });
     expect(status).toBe(1);
     expect(err).toContain('secret.key does not hold a secret key, which is 64 hex digits\n');
+    const lost = await chancery(['serve', '--previous-secret-key-file', 'gone.key'], { cwd: folder() });
+    expect(lost.status).toBe(1);
+    expect(lost.err).toContain(
+      'Restore the file, or take previous-secret-key-file out of the settings: what that key alone sealed then stays sealed.\n',
+    );
   });
 
   test('SIGTERM under load loses nothing that was acknowledged', async () => {

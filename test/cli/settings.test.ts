@@ -281,6 +281,11 @@ describe('what is wrong is named', () => {
       'secret-key and secret-key-file are both given',
       'Give the master key one way: as a text or as a file.',
     ],
+    [
+      { file: 'authorizer.enabled: true\n' },
+      "chancery.yaml, line 1: 'authorizer.enabled' is not a setting",
+      'It is a cluster config: write it below cluster-configs:, indented.',
+    ],
     [{ file: 'node-ids: n1\n' }, "chancery.yaml, line 1: 'node-ids' is not a setting", 'Did you mean node-id?'],
     [
       { file: '\n\nclusterconfigs:\n  a: b\n' },
