@@ -34,21 +34,25 @@ export const readPreviousKey = async (file: string): Promise<Buffer> =>
  * @param mayMake a file that is missing is made, with a new key that only this user may read.
  * @throws CommandFailure
  */
-async function readSecretKey(file: string, mayMake: boolean, remedy = makeOne(file)): Promise<SecretKey> {
+async function readSecretKey(file: string, mayMake: boolean, remedy?: string): Promise<SecretKey> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' && mayMake) return await makeSecretKey(file);
-    throw refusal(`the secret key in ${file} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : message}`, remedy);
+    const isMissing = code === 'ENOENT';
+    const why = isMissing ? 'there is no such file' : message;
+    throw refusal(`the secret key in ${file} cannot be read: ${why}`, remedy ?? (isMissing ? makeOne(file) : restoreIt));
   }
   if (secretKeyForm.test(text.trimEnd())) return { key: Buffer.from(text.trimEnd(), 'hex'), isNew: false };
-  throw refusal(`${file} does not hold a secret key, which is 64 hex digits`, remedy);
+  throw refusal(`${file} does not hold a secret key, which is 64 hex digits`, remedy ?? restoreIt);
 }
 
+/** A file that is there is never to be written over: what it held may still be found in it. */
+const restoreIt = 'Give the file that holds the master key of this log, or restore it from its copy.';
 const makeOne = (file: string): string =>
-  `Restore the file, or make a new key: (umask 077; openssl rand -hex 32 > ${file}). What was sealed with another key stays sealed.`;
+  `Restore the file. Only for a log without secrets make a new one: (umask 077; openssl rand -hex 32 > ${file}).`;
 
 async function makeSecretKey(file: string): Promise<SecretKey> {
   const key = randomBytes(32);

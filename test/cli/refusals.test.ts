@@ -328,6 +328,7 @@ describe('a node', () => {
     const { err, status } = await chancery(['serve'], { cwd });
     expect(status).toBe(1);
     expect(err).toContain('secret.key does not hold a secret key, which is 64 hex digits\n');
+    expect(err).not.toContain('openssl'); // What is there may be damaged, and must not be written over.
     const lost = await chancery(['serve', '--previous-secret-key-file', 'gone.key'], { cwd: folder() });
     expect(lost.status).toBe(1);
     expect(lost.err).toContain(
