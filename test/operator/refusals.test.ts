@@ -34,6 +34,12 @@ function expectProblem(answer: Answer, status: number, code: string, field?: str
 }
 
 describe('bodies', () => {
+  test('a field that is missing is said to be', async () => {
+    const asked = await call(`${n1.url}/v1/authorization`);
+    expectProblem(asked, 400, 'MALFORMED_REQUEST', 'operation');
+    expect(asked.json['detail']).toBe('it is missing: a string belongs there');
+  });
+
   test.each<[string, unknown, number, string, string]>([
     ['no JSON', '{"changes": [', 400, 'MALFORMED_JSON', ''],
     ['empty', '', 400, 'MALFORMED_JSON', ''],
