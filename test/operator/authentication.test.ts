@@ -195,6 +195,16 @@ describe('a token', () => {
     expect((await ask('required', bearer(token))).json['detail']).toBe('the time of this token is over');
   });
 
+  test('that ends gives its bearer none that lasts longer', async () => {
+    const { json } = await issue({ principal: 'User:ci', validForMs: 60_000 });
+    const own = bearer(String(json['token']));
+    for (const body of [{}, { validForMs: 61_000 }, { principal: 'User:ci' }])
+      expect((await issue(body, own)).json).toMatchObject({ status: 403, code: 'AUTHORIZATION_DENIED', field: 'validForMs' });
+    expect((await issue({ validForMs: 30_000 }, own)).status).toBe(200);
+    const lasting = bearer(String((await issue({ principal: 'User:ci' })).json['token']));
+    expect((await issue({}, lasting)).status).toBe(200);
+  });
+
   test('asked for again under the same key is refused: its secret cannot be shown again', async () => {
     const headers = { ...alice, 'idempotency-key': 'token-once' };
     expect((await issue({}, headers)).status).toBe(200);

@@ -2,17 +2,18 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { anonymousPrincipal, tokenAbout, tokenId, tokenPrincipal } from '../../../events/tokens.ts';
 import type { State } from '../../../projections/state.ts';
-import { type TokenRow, tokenRows } from '../../../projections/tokens.ts';
+import { type TokenRow, tokenOf, tokenRows } from '../../../projections/tokens.ts';
 import { newToken } from '../../authentication/bearerTokens.ts';
 import { type Asker, denialOf } from '../../deciders/authorizer.ts';
 import { describeCluster } from '../../deciders/permissions.ts';
 import type { Node } from '../../engine/node.ts';
 import type { Outcome } from '../../engine/submission.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { rejection } from '../../rejection.ts';
 import { answer, provenanceJson, refusals, stampProvenance, writeAnswer } from './answers.ts';
 import { askerOf } from './authorization.ts';
 import type { Identity } from './identity.ts';
-import { type Problem, problem, Refused, sendProblem } from './problems.ts';
+import { type Problem, problem, problemOfRejection, Refused, sendProblem } from './problems.ts';
 import { callerOf, readQuery, readState, reason, writeHeaders } from './requests.ts';
 
 /** Ten years. */
@@ -83,6 +84,7 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ node: Node; clock: Pick<Clock,
       const { about, principal = known(request.identity), validForMs } = request.body;
       const { hash, text, tokenId: made } = newToken();
       const expires = validForMs === undefined ? {} : { expiresAt: clock.now() + validForMs };
+      if (principal === request.identity.principal) checkEnd(expires, node.state, request.identity);
       const command = { name: 'issueToken', about, ...expires, hash, principal, tokenId: made } as const;
       const outcome = await node.submit(command, callerOf(request, request.body.reason));
       if (outcome.kind === 'unknown') return sendProblem(reply, unknown(made, outcome)) as typeof reply;
@@ -112,6 +114,15 @@ export const tokenRoutes: FastifyPluginAsyncZod<{ node: Node; clock: Pick<Clock,
     },
   );
 };
+
+/** What was given for a time must not make itself last for ever. @throws Refused */
+function checkEnd({ expiresAt }: { readonly expiresAt?: number }, state: State, { principal, tokenId: own }: Identity): void {
+  const end = own === undefined ? undefined : tokenOf(state.tokens, own)?.expiresAt;
+  if (end === undefined || (expiresAt !== undefined && expiresAt <= end)) return;
+  const detail = `a token that ends gives its bearer none that lasts longer than until ${new Date(end).toISOString()}`;
+  const facts = { principal, operation: 'ALTER', resource: 'cluster' };
+  throw new Refused(problemOfRejection(rejection('AUTHORIZATION_DENIED', 'validForMs', detail, facts)));
+}
 
 /** Asking again with the same key would not help: the secret is another one then. */
 function unknown(tokenId: string, { commandId, detail }: Extract<Outcome, { readonly kind: 'unknown' }>): Problem {
