@@ -1,3 +1,4 @@
+import type { Act } from '../../events/envelope.ts';
 import type { Member } from '../ports/membership.ts';
 import type { Reply, Request } from './submission.ts';
 
@@ -27,6 +28,13 @@ export class PeerUnreachable extends Error {
 /** What waits behind the calls in flight is bounded by the requests that a node takes, see `nodeLimits`. */
 export const forwardingLimits = { requestsPerCall: 200, callsInFlight: 8 } as const;
 const abandonedText = 'it leads no more';
+
+/** Releases before 0.3.0 cannot read the address in an act; they have no entries that ask for it either. */
+function readableBy({ release }: Member, act: Act): Act {
+  if (!/^0\.[12]\./.test(release)) return act;
+  const { host: _, ...rest } = act;
+  return rest;
+}
 
 /** Carries requests to the leader, several in one call: they collect while `callsInFlight` calls are under way. */
 export class Forwarder {
@@ -83,7 +91,7 @@ export class Forwarder {
       const now = this.#now();
       const requests = waiting.map(({ request: { command, act, deadline } }) => ({
         command,
-        act,
+        act: readableBy(leader, act),
         timeLeftMs: Math.max(1, deadline - now),
       }));
       const abandoned = new Promise<never>((_, reject) => {

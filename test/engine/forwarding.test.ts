@@ -45,6 +45,22 @@ test('when the leader changes, what was sent may have happened and what still wa
   expect(sent).toHaveLength(forwardingLimits.callsInFlight);
 });
 
+test.each([
+  { release: '0.1.0', isSent: false },
+  { release: '0.2.0', isSent: false },
+  { release: '0.3.0', isSent: true },
+  { release: '1.0.0', isSent: true },
+])('a leader of release $release is told the address of a caller: $isSent', async ({ isSent, release }) => {
+  const sent: ForwardedRequest[] = [];
+  const submit = async (_: Member, requests: readonly ForwardedRequest[]): Promise<readonly Reply[]> => {
+    sent.push(...requests);
+    return [];
+  };
+  const forwarder = new Forwarder({ submit }, () => 0);
+  await forwarder.submit({ ...member('n1'), release }, { ...request, act: { ...act, host: '10.0.0.1' } });
+  expect(sent.map((each) => each.act)).toEqual([isSent ? { ...act, host: '10.0.0.1' } : act]);
+});
+
 test('calls to the node that leads go on', async () => {
   const { peers, sent } = hanging();
   const forwarder = new Forwarder(peers, () => 0);
