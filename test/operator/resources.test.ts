@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeEntry, encodeEntry } from '../../events/envelope.ts';
+import { coordinatorOf, isMember } from '../../projections/coordinators.ts';
 import { caller } from '../support/nodes.ts';
 import { call, JumpingClock, type Served, ServedCluster, waits } from './support.ts';
 
@@ -292,6 +293,8 @@ describe('a node that does not serve', () => {
     const alone = new ServedCluster();
     const served = await alone.start('c1');
     await alone.ready(served);
+    // Nothing comes by itself any more once the node is on its own list.
+    await expect.poll(() => isMember(coordinatorOf(served.node.state.coordinators, 'c1')), waits).toBe(true);
     const next = served.node.state.position + 1;
     const read = call(`${served.url}/v1/configs?atLeast=${next}`);
     await expect.poll(async () => (await call(`${served.url}/metrics`)).text, waits).toContain('chancery_http_requests_pending 2');
