@@ -94,20 +94,174 @@ export interface SelectStatement {
   readonly span: Span;
 }
 
-/** CREATE, ALTER and DROP: only their first words are read. `object` is the upper-case word after the verb, empty when there is none. */
-export interface DefinitionStatement {
+/** Text in single quotes, without them. */
+export interface Quoted {
+  readonly text: string;
+  readonly span: Span;
+}
+
+/** `'key' = 'value'`. The grammar lets a key come twice; whoever carries the statement out refuses it. */
+export interface Property {
+  readonly key: Quoted;
+  readonly value: Quoted;
+}
+
+/** A type as Flink prints it: upper case, aliases resolved, lengths and precisions written out, names in ROW between backticks. */
+export interface DataType {
+  /** `DECIMAL(10, 2)`, `ARRAY<INT NOT NULL>`, `` ROW<`a` INT, `b` STRING 'why'> ``: without the outermost NOT NULL. */
+  readonly text: string;
+  /** False with NOT NULL. */
+  readonly nullable: boolean;
+  readonly span: Span;
+}
+
+export interface ColumnDefinition {
+  readonly name: Name;
+  readonly type: DataType;
+  readonly comment: string | undefined;
+  readonly span: Span;
+}
+
+/** `PRIMARY KEY (a, b) NOT ENFORCED`, or behind a column. Whether its columns exist is not the grammar's business. */
+export interface PrimaryKey {
+  /** At least one. */
+  readonly columns: readonly Name[];
+  readonly span: Span;
+}
+
+/** `PARTITION (dt = '2026-01-01', nation = 'US')`: at least one column. A number's value is its digits. */
+export interface PartitionSpec {
+  readonly values: readonly { readonly column: Name; readonly value: Quoted }[];
+  readonly span: Span;
+}
+
+export interface CreateDatabaseStatement {
+  readonly kind: 'createDatabase';
+  /** One or two parts; the last is the database. */
+  readonly name: readonly Name[];
+  readonly ifNotExists: boolean;
+  readonly comment: string | undefined;
+  readonly properties: readonly Property[];
+  readonly span: Span;
+}
+
+export interface DropDatabaseStatement {
+  readonly kind: 'dropDatabase';
+  /** One or two parts; the last is the database. */
+  readonly name: readonly Name[];
+  readonly ifExists: boolean;
+  /** As written; undefined when neither was. */
+  readonly behavior: 'RESTRICT' | 'CASCADE' | undefined;
+  readonly span: Span;
+}
+
+/** SET or RESET behind ALTER DATABASE or ALTER TABLE; at least one property or key. */
+export type PropertyAction =
+  | { readonly kind: 'setProperties'; readonly properties: readonly Property[] }
+  | { readonly kind: 'resetProperties'; readonly keys: readonly Quoted[] };
+
+export interface AlterDatabaseStatement {
+  readonly kind: 'alterDatabase';
+  /** One or two parts; the last is the database. */
+  readonly name: readonly Name[];
+  readonly action: PropertyAction;
+  readonly span: Span;
+}
+
+export interface CreateTableStatement {
+  readonly kind: 'createTable';
+  /** One to three parts; the last is the table. */
+  readonly name: readonly Name[];
+  readonly ifNotExists: boolean;
+  /** At least one, in order. */
+  readonly columns: readonly ColumnDefinition[];
+  readonly primaryKey: PrimaryKey | undefined;
+  readonly comment: string | undefined;
+  /** Empty for a table without partitions. */
+  readonly partitionedBy: readonly Name[];
+  readonly properties: readonly Property[];
+  readonly span: Span;
+}
+
+export interface DropTableStatement {
+  readonly kind: 'dropTable';
+  /** One to three parts; the last is the table. */
+  readonly name: readonly Name[];
+  readonly ifExists: boolean;
+  readonly span: Span;
+}
+
+/** What Fluss can change of a table; all else is a SqlSyntaxError with the reason. */
+export type TableAction =
+  | PropertyAction
+  /** At least one, to stand behind the present ones. */
+  | { readonly kind: 'addColumns'; readonly columns: readonly ColumnDefinition[] }
+  | { readonly kind: 'addPartitions'; readonly ifNotExists: boolean; readonly partitions: readonly PartitionSpec[] }
+  | { readonly kind: 'dropPartitions'; readonly ifExists: boolean; readonly partitions: readonly PartitionSpec[] };
+
+export interface AlterTableStatement {
+  readonly kind: 'alterTable';
+  /** One to three parts; the last is the table. */
+  readonly name: readonly Name[];
+  readonly ifExists: boolean;
+  readonly action: TableAction;
+  readonly span: Span;
+}
+
+/** `SHOW PARTITIONS t [PARTITION (…)]`: those whose columns have the values given. */
+export interface ShowPartitionsStatement {
+  readonly kind: 'showPartitions';
+  /** One to three parts; the last is the table. */
+  readonly name: readonly Name[];
+  readonly partition: PartitionSpec | undefined;
+  readonly span: Span;
+}
+
+/** `SHOW CREATE TABLE t`, or `SHOW CREATE DATABASE d`, which Flink lacks. */
+export interface ShowCreateStatement {
+  readonly kind: 'showCreate';
+  readonly what: 'TABLE' | 'DATABASE';
+  /** One to three parts for a table, one or two for a database. */
+  readonly name: readonly Name[];
+  readonly span: Span;
+}
+
+export interface DescribeDatabaseStatement {
+  readonly kind: 'describeDatabase';
+  readonly extended: boolean;
+  /** One or two parts; the last is the database. */
+  readonly name: readonly Name[];
+  readonly span: Span;
+}
+
+/** What changes the catalog. */
+export type DefinitionStatement =
+  | CreateDatabaseStatement
+  | DropDatabaseStatement
+  | AlterDatabaseStatement
+  | CreateTableStatement
+  | DropTableStatement
+  | AlterTableStatement;
+
+/** CREATE, ALTER and DROP of which only the first words are read. */
+export interface UnreadStatement {
   readonly kind: 'definition';
   readonly verb: 'CREATE' | 'ALTER' | 'DROP';
+  /** The upper-case word after the verb, empty when there is none. */
   readonly object: string;
   readonly text: string;
   readonly span: Span;
 }
 
 export type Statement =
+  | UnreadStatement
   | CallStatement
   | ShowStatement
+  | ShowPartitionsStatement
+  | ShowCreateStatement
   | UseStatement
   | DescribeStatement
+  | DescribeDatabaseStatement
   | SetStatement
   | ResetStatement
   | SelectStatement

@@ -1,7 +1,6 @@
 import { EmbeddedActionsParser, EOF, type IRecognitionException, type IToken, type TokenType, tokenLabel } from 'chevrotain';
 import type {
   CallStatement,
-  DefinitionStatement,
   DescribeStatement,
   LikeFilter,
   Literal,
@@ -14,6 +13,7 @@ import type {
   ShowStatement,
   Span,
   Statement,
+  UnreadStatement,
   UseStatement,
 } from './ast.ts';
 import { SqlSyntaxError } from './errors.ts';
@@ -140,7 +140,7 @@ function readStatement(source: string, tokens: readonly IToken[], number: number
   const text = source.slice(span.start, span.end);
   if (queryOpener.test(first.image)) return { kind: 'select', text, span } satisfies SelectStatement;
   if (definitionOpener.test(first.image)) {
-    const verb = first.image.toUpperCase() as DefinitionStatement['verb']; // The expression admits these three.
+    const verb = first.image.toUpperCase() as UnreadStatement['verb']; // The expression admits these three.
     return { kind: 'definition', verb, object: tokens[1]?.image.toUpperCase() ?? '', text, span };
   }
   if (ownOpener.test(first.image)) return parseOwn(source, tokens, number);

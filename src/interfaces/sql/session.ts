@@ -85,6 +85,8 @@ const no = (reason: StatementRefusal): Ran =>
   failed({ kind: 'rejected', reason, ...(reason.offset === undefined ? {} : { offset: reason.offset }) });
 const rejected = ({ reason, offset }: ArgumentFault): Ran =>
   failed({ kind: 'rejected', reason, ...(offset === undefined ? {} : { offset }) });
+const notAvailable = (words: string, offset: number): Ran =>
+  no(refusal('NOT_AVAILABLE', '', `${words} is not available in this release`, offset));
 const text = (name: string): Column => ({ name, type: 'STRING' });
 
 /** The virtual database of system tables and procedures: the only one of this release. */
@@ -189,10 +191,18 @@ class Session {
       }
       case 'reset':
         return this.#reset(statement.key, statement.span.start);
-      case 'definition': {
-        const words = `${statement.verb} ${statement.object}`.trim();
-        return no(refusal('NOT_AVAILABLE', '', `${words} is not available in this release`, statement.span.start));
-      }
+      case 'definition':
+        return notAvailable(`${statement.verb} ${statement.object}`.trim(), statement.span.start);
+      case 'createDatabase':
+      case 'dropDatabase':
+      case 'alterDatabase':
+      case 'createTable':
+      case 'dropTable':
+      case 'alterTable':
+      case 'showPartitions':
+      case 'showCreate':
+      case 'describeDatabase':
+        return notAvailable(statement.kind.replace(/[A-Z]/, ' $&').toUpperCase(), statement.span.start);
     }
   }
 
