@@ -59,8 +59,8 @@ export const makings = (most: { readonly servers: number; readonly buckets: numb
     racks: fc.integer({ min: 0, max: 5 }),
     buckets: fc.integer({ min: 1, max: most.buckets }),
     replicationFactor: fc.integer({ min: 1, max: 4 }),
-    tagged: fc.constantFrom(0, 0, 1, 3),
-    dead: fc.constantFrom(0, 0, 1, 3),
+    tagged: fc.constantFrom(0, 0, 1, 3, 6, 10),
+    dead: fc.constantFrom(0, 0, 1, 3, 6),
     skew: fc.integer({ min: 1, max: 4 }),
   });
 
