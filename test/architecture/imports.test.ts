@@ -27,9 +27,11 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   ['src/ports/', events, 'src/ports/'],
   [deciders, events, projections, deciders, rejection, 'zod$'],
   ['src/rebalance/', events, projections, 'src/rebalance/'],
+  ['src/files/', 'src/files/', 'node:', 'zod$'],
+  ['src/tablet-server/', events, 'src/tablet-server/', 'src/files/', ports, 'node:', 'nanoid$', 'zod$'],
   ['src/log/port.ts', events, 'src/ports/'],
   ['src/log/zookeeper/', events, logParts, 'src/log/zookeeper/', 'src/ports/', 'node:', 'nanoid$', 'zod$', 'node-zookeeper-client$'],
-  ['src/log/file/', events, logParts, 'src/log/file/', 'src/ports/', 'node:', 'zod$'],
+  ['src/log/file/', events, logParts, 'src/log/file/', 'src/files/', 'src/ports/', 'node:', 'zod$'],
   ['src/log/', events, String.raw`src/log/\w+\.ts$`, 'src/ports/', 'node:crypto$'],
   ['src/secrets/', events, 'src/secrets/', ports, 'node:', 'zod$'],
   [authentication, events, projections, engine, authentication, ports, 'node:'],
@@ -38,7 +40,7 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   ['src/interfaces/sql/', ...serving, 'src/interfaces/', 'chevrotain$', 'cli-table3$', '@duckdb/node-api$'],
   ['src/interfaces/', ...serving, 'src/interfaces/', 'fastify', '@fastify/', 'prom-client$'],
   // The command line is a client of the interfaces; what it starts in this process it asks main for.
-  ['src/cli/', ...serving, 'src/cli/', 'src/interfaces/', 'nanoid$', 'commander$', 'cli-', 'yaml$'],
+  ['src/cli/', ...serving, 'src/cli/', 'src/interfaces/', 'src/tablet-server/', 'nanoid$', 'commander$', 'cli-', 'yaml$'],
   // The process beside a node that answers questions about the past: where the engine's history meets SQL.
   ['src/historyProcess.ts', events, projections, engine, 'src/interfaces/sql/', rejection, 'node:'],
   ['src/main.ts', events, projections, 'src/', 'node:', 'nanoid$', 'pino$', 'commander$'],

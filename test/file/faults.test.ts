@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { decodeEntry, type EncodedEntry } from '../../events/envelope.ts';
+import { type Disk, type DiskFile, realDisk } from '../../src/files/disk.ts';
 import { emptyHead, headAfter } from '../../src/log/condition.ts';
-import { type Disk, type LogFile, realDisk } from '../../src/log/file/disk.ts';
 import { openFileLog } from '../../src/log/file/open.ts';
 import type { EventLog } from '../../src/log/port.ts';
 import { appendAll, chainAfter, chainFromStart, entryAfter, textsOf } from '../support/entries.ts';
@@ -42,7 +42,7 @@ class FailingDisk implements Disk {
     await realDisk.syncDirectory(directory);
   }
 
-  async open(path: string, how: 'read' | 'write' | 'create'): Promise<LogFile> {
+  async open(path: string, how: 'read' | 'write' | 'create'): Promise<DiskFile> {
     await this.#before(`open ${how}`);
     const file = await realDisk.open(path, how);
     return {

@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { lockFiles } from '../../files/directoryLock.ts';
+import { replaceFile, syncDirectory } from '../../files/disk.ts';
 import { LogRefused } from '../port.ts';
-import { replaceFile, syncDirectory } from './disk.ts';
-import { lockFiles } from './lock.ts';
 
 /** The form of the directory that this release writes and reads. */
 const formatNumber = 1;

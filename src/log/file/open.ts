@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
+import { DirectoryNotLocked, lockDirectory } from '../../files/directoryLock.ts';
+import { type Disk, realDisk } from '../../files/disk.ts';
 import type { Membership } from '../../ports/membership.ts';
 import { type EventLog, LogRefused } from '../port.ts';
 import { claimFormat, hasFormat, makeDirectory, readEpoch, writeEpoch } from './directory.ts';
-import { type Disk, realDisk } from './disk.ts';
-import { lockDirectory } from './lock.ts';
 import { FileLog } from './log.ts';
 import { SoleMembership } from './membership.ts';
 import { FileLogReader } from './reader.ts';
@@ -41,7 +41,7 @@ export async function openFileLog(directory: string, options: FileLogOptions = {
     return { log: new FileLogReader(segments, timeoutMs), membership: new SoleMembership(false), notices: [] };
   }
   await makeDirectory(path);
-  const unlock = lockDirectory(path);
+  const unlock = lock(path);
   try {
     await claimFormat(path);
     const notices = await segments.repair(await segments.look());
@@ -52,6 +52,14 @@ export async function openFileLog(directory: string, options: FileLogOptions = {
     await segments.close();
     unlock();
     throw error;
+  }
+}
+
+function lock(path: string): () => void {
+  try {
+    return lockDirectory(path, 'the log');
+  } catch (error) {
+    throw error instanceof DirectoryNotLocked ? new LogRefused(error.message) : error;
   }
 }
 

@@ -2,10 +2,10 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { EncodedEntry } from '../../../events/envelope.ts';
+import type { Disk, DiskFile } from '../../files/disk.ts';
 import { emptyHead, headAfter } from '../condition.ts';
 import { type Head, LogRefused, LogUnavailable } from '../port.ts';
 import { listSegments, segmentName } from './directory.ts';
-import type { Disk, LogFile } from './disk.ts';
 import { encodeGroup, type Rest, recordAt, recordBytes, scanRecords, textOf } from './records.ts';
 
 /** A segment is full at this many entries, or when the next one would take it over this many bytes. */
@@ -34,7 +34,7 @@ export class Segments {
   readonly #directory: string;
   readonly #disk: Disk;
   readonly #list: Segment[] = [];
-  #active: LogFile | undefined;
+  #active: DiskFile | undefined;
   #head = emptyHead;
   #epoch = 0;
   #looked: number | undefined; // The file up to which `look` has come.
@@ -238,7 +238,7 @@ export class Segments {
   }
 
   /** The segment for the next record and its file; a new one when the last is full. */
-  async #writable(bytes: number): Promise<{ readonly segment: Segment; readonly file: LogFile }> {
+  async #writable(bytes: number): Promise<{ readonly segment: Segment; readonly file: DiskFile }> {
     const last = this.#list.at(-1);
     if (last !== undefined && this.#active !== undefined) {
       const full = last.offsets.length >= segmentLimits.entries || (last.end + bytes > segmentLimits.bytes && last.end > 0);

@@ -1,8 +1,8 @@
 import { type FileHandle, open, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A file as the log uses it. */
-export interface LogFile {
+/** A file of bytes at positions. */
+export interface DiskFile {
   /** All of the bytes, at that position. */
   write(bytes: Uint8Array, position: number): Promise<void>;
   /** `length` bytes from a position, fewer when the file ends before. */
@@ -14,9 +14,9 @@ export interface LogFile {
   close(): Promise<void>;
 }
 
-/** What the segments need of a disk. The one place where a test can make it fail. */
+/** What stores need of a disk. The one place where a test can make it fail. */
 export interface Disk {
-  open(path: string, how: 'read' | 'write' | 'create'): Promise<LogFile>;
+  open(path: string, how: 'read' | 'write' | 'create'): Promise<DiskFile>;
   /** Makes the names in a directory durable: a new file may otherwise be gone after a power cut, with everything in it. */
   syncDirectory(directory: string): Promise<void>;
 }

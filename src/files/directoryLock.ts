@@ -3,10 +3,17 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { LogRefused } from '../port.ts';
 
 /** Files that the lock keeps in the directory. */
 export const lockFiles = ['lock', 'lock.holder'] as const;
+
+/** Somebody else has the directory, or it cannot be locked at all. The message has the remedy. */
+export class DirectoryNotLocked extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'DirectoryNotLocked';
+  }
+}
 
 const holder = z.object({ pid: z.number(), host: z.string(), startedAt: z.string() });
 
@@ -15,10 +22,11 @@ const holder = z.object({ pid: z.number(), host: z.string(), startedAt: z.string
  * that ends, and holds between containers that share the directory, where process ids and abstract sockets would not.
  * Node has no call for such locks; its SQLite takes one for an exclusive transaction, and writes nothing into the file for it.
  * `lock.holder` says who has it. Nobody else may open `lock`: closing any handle on it would drop the lock.
+ * @param what is kept there, such as `the log`.
  * @returns how to give it back.
- * @throws LogRefused naming the holder.
+ * @throws DirectoryNotLocked naming the holder.
  */
-export function lockDirectory(directory: string): () => void {
+export function lockDirectory(directory: string, what: string): () => void {
   const path = join(directory, 'lock');
   let database: DatabaseSync | undefined;
   try {
@@ -27,11 +35,11 @@ export function lockDirectory(directory: string): () => void {
   } catch (error) {
     database?.close();
     if ((error as { errcode?: unknown }).errcode !== sqliteBusy)
-      throw new LogRefused(
+      throw new DirectoryNotLocked(
         `${path} cannot be locked (${String(error)}): make the directory writable, and remove that file if it holds anything`,
       );
-    throw new LogRefused(
-      `the log in ${directory} is in use by ${holderOf(directory)}: stop that process, or give this one another directory`,
+    throw new DirectoryNotLocked(
+      `${what} in ${directory} is in use by ${holderOf(directory)}: stop that process, or give this one another directory`,
     );
   }
   const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
