@@ -13,6 +13,7 @@ const picture = (source: string): string => {
   throw new Error(`was read: ${source}`);
 };
 const openers = 'CALL, SHOW, USE, DESCRIBE, EXPLAIN, CREATE, ALTER, DROP or SELECT';
+const shown = 'PROCEDURES, CATALOGS, DATABASES, TABLES, CURRENT, CREATE or PARTITIONS';
 
 test.each<readonly [source: string, message: string]>([
   ['SELEKT * FROM sys.acls', `^ expected ${openers}; did you mean SELECT?`],
@@ -28,8 +29,8 @@ test.each<readonly [source: string, message: string]>([
   ['CALL p(a => b)', '            ^\nexpected text in single quotes, TRUE, FALSE, NULL, ARRAY or a number; put text in single quotes'],
   ['CALL p(ARRAY[a])', "             ^\nexpected text in single quotes, TRUE, FALSE, NULL, a number or ']'; put text in single quotes"],
   ["CALL p(a=>'x', A=>'y')", '               ^ argument A is given twice'],
-  ['SHOW', '    ^ expected PROCEDURES, CATALOGS, DATABASES, TABLES or CURRENT'],
-  ['SHOW PROCEDUES', '     ^ expected PROCEDURES, CATALOGS, DATABASES, TABLES or CURRENT; did you mean PROCEDURES?'],
+  ['SHOW', `    ^ expected ${shown}`],
+  ['SHOW PROCEDUES', `     ^\nexpected ${shown}; did you mean PROCEDURES?`],
   ['SHOW PROCEDURES FOO', '                ^ expected FROM, IN, NOT, LIKE, ILIKE or the end of the statement'],
   ["SHOW TABLES LIK 'x'", '            ^ expected FROM, IN, NOT, LIKE, ILIKE or the end of the statement; did you mean LIKE?'],
   ['SHOW CATALOGS FROM x', '              ^ expected NOT, LIKE, ILIKE or the end of the statement'],
@@ -61,7 +62,7 @@ test('of several lines the one at fault is shown, with its number', () => {
 });
 
 test('the end of a script is behind its last token, not below its last line', () => {
-  expect(picture('SHOW -- what?\n\n')).toBe('SHOW -- what?\n    ^ expected PROCEDURES, CATALOGS, DATABASES, TABLES or CURRENT');
+  expect(picture('SHOW -- what?\n\n')).toBe(`SHOW -- what?\n    ^ expected ${shown}`);
 });
 
 test('a long line is cut around the caret', () => {
@@ -89,7 +90,7 @@ test('the error itself carries the place', () => {
     }
   })();
   expect(error).toMatchObject({ name: 'SqlSyntaxError', statement: 2, offset: 18, line: 2, column: 6 });
-  expect((error as SqlSyntaxError).expected).toEqual(['PROCEDURES', 'CATALOGS', 'DATABASES', 'TABLES', 'CURRENT']);
+  expect((error as SqlSyntaxError).expected).toEqual(['PROCEDURES', 'CATALOGS', 'DATABASES', 'TABLES', 'CURRENT', 'CREATE', 'PARTITIONS']);
 });
 
 test.each([

@@ -106,9 +106,12 @@ export interface Property {
   readonly value: Quoted;
 }
 
-/** A type as Flink prints it: upper case, aliases resolved, lengths and precisions written out, names in ROW between backticks. */
+/** A type of Flink's. Which of them a table may have is for its decider to say: Fluss lacks VARCHAR(n) and VARBINARY(n). */
 export interface DataType {
-  /** `DECIMAL(10, 2)`, `ARRAY<INT NOT NULL>`, `` ROW<`a` INT, `b` STRING 'why'> ``: without the outermost NOT NULL. */
+  /**
+   * As Flink prints it: upper case, aliases resolved, lengths and precisions written out, names in ROW between backticks:
+   * `DECIMAL(10, 2)`, `ARRAY<INT NOT NULL>`, `` ROW<`a` INT, `b` STRING 'why'> ``. The outermost NOT NULL is left out.
+   */
   readonly text: string;
   /** False with NOT NULL. */
   readonly nullable: boolean;
@@ -217,11 +220,9 @@ export interface ShowPartitionsStatement {
   readonly span: Span;
 }
 
-/** `SHOW CREATE TABLE t`, or `SHOW CREATE DATABASE d`, which Flink lacks. */
-export interface ShowCreateStatement {
-  readonly kind: 'showCreate';
-  readonly what: 'TABLE' | 'DATABASE';
-  /** One to three parts for a table, one or two for a database. */
+export interface ShowCreateTableStatement {
+  readonly kind: 'showCreateTable';
+  /** One to three parts; the last is the table. */
   readonly name: readonly Name[];
   readonly span: Span;
 }
@@ -243,22 +244,11 @@ export type DefinitionStatement =
   | DropTableStatement
   | AlterTableStatement;
 
-/** CREATE, ALTER and DROP of which only the first words are read. */
-export interface UnreadStatement {
-  readonly kind: 'definition';
-  readonly verb: 'CREATE' | 'ALTER' | 'DROP';
-  /** The upper-case word after the verb, empty when there is none. */
-  readonly object: string;
-  readonly text: string;
-  readonly span: Span;
-}
-
 export type Statement =
-  | UnreadStatement
   | CallStatement
   | ShowStatement
   | ShowPartitionsStatement
-  | ShowCreateStatement
+  | ShowCreateTableStatement
   | UseStatement
   | DescribeStatement
   | DescribeDatabaseStatement

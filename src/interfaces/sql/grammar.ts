@@ -1,21 +1,25 @@
-import { EmbeddedActionsParser, EOF, type IRecognitionException, type IToken, type TokenType, tokenLabel } from 'chevrotain';
+import { EOF, type IRecognitionException, type IToken, type TokenType, tokenLabel } from 'chevrotain';
 import type {
   CallStatement,
+  DescribeDatabaseStatement,
   DescribeStatement,
   LikeFilter,
   Literal,
-  Name,
   NamedArgument,
   ResetStatement,
   Scalar,
   SelectStatement,
   SetStatement,
+  ShowCreateTableStatement,
+  ShowPartitionsStatement,
   ShowStatement,
   Span,
   Statement,
-  UnreadStatement,
   UseStatement,
 } from './ast.ts';
+import { definitionHint, refusedHere } from './definitionRefusals.ts';
+import { DefinitionParser, nameOf, spanOf, textOf } from './definitions.ts';
+import type { Fault } from './definitionTypes.ts';
 import { SqlSyntaxError } from './errors.ts';
 import * as t from './lexer.ts';
 import { nearest } from './spelling.ts';
@@ -26,6 +30,11 @@ export const scriptLimits = {
   statements: 1000,
   arguments: 20_000, // Of one CALL: 10,000 pairs.
   nesting: 200, // Open brackets at one time; DuckDB's own limit for expressions is 1,000.
+  typeNesting: 32, // Brackets in a definition, angle brackets among them: each costs a dozen calls on the stack.
+  definitionTokens: 50_000, // Words and marks of one definition: 1,000 columns of 50 each.
+  columns: 1000, // Of one table.
+  properties: 1000, // Of one statement.
+  partitions: 1000, // Of one statement.
 } as const;
 
 /**
@@ -112,14 +121,11 @@ function unclosed(source: string, token: IToken, statement: number): SqlSyntaxEr
   return new SqlSyntaxError(source, token.startOffset, what, { statement });
 }
 
-const spanOf = (first: IToken, last: IToken): Span => ({ start: first.startOffset, end: t.endOf(last) });
-
 /** What a statement may begin with, as the message lists it; a typo is compared with the rest of them, too. */
 const openers = ['CALL', 'SHOW', 'USE', 'DESCRIBE', 'EXPLAIN', 'CREATE', 'ALTER', 'DROP', 'SELECT'];
 const moreOpeners = ['SET', 'RESET', 'WITH', 'VALUES', 'DESC', 'FROM'];
 const queryOpener = /^(?:SELECT|WITH|VALUES|FROM|\()$/i;
-const definitionOpener = /^(?:CREATE|ALTER|DROP)$/i;
-const ownOpener = /^(?:CALL|EXPLAIN|SHOW|USE|DESCRIBE|DESC|SET|RESET)$/i;
+const ownOpener = /^(?:CALL|EXPLAIN|SHOW|USE|DESCRIBE|DESC|SET|RESET|CREATE|ALTER|DROP)$/i;
 
 /** Statements of other systems that people try, and what does their work here. */
 const otherOpeners: Readonly<Record<string, string>> = {
@@ -139,10 +145,6 @@ function readStatement(source: string, tokens: readonly IToken[], number: number
   const span = spanOf(first, last);
   const text = source.slice(span.start, span.end);
   if (queryOpener.test(first.image)) return { kind: 'select', text, span } satisfies SelectStatement;
-  if (definitionOpener.test(first.image)) {
-    const verb = first.image.toUpperCase() as UnreadStatement['verb']; // The expression admits these three.
-    return { kind: 'definition', verb, object: tokens[1]?.image.toUpperCase() ?? '', text, span };
-  }
   if (ownOpener.test(first.image)) return parseOwn(source, tokens, number);
   const instead = otherOpeners[first.image.toUpperCase()];
   const message =
@@ -152,35 +154,25 @@ function readStatement(source: string, tokens: readonly IToken[], number: number
   throw new SqlSyntaxError(source, first.startOffset, message, { statement: number, expected: openers });
 }
 
-const textOf = (token: IToken): string =>
-  token.tokenType === t.Backticked || token.tokenType === t.DoubleQuoted || token.tokenType === t.Text
-    ? t.unquoted(token.image)
-    : token.image;
-const nameOf = (token: IToken): Name => ({ text: textOf(token), span: spanOf(token, token) });
-
-/** Flink's statements. Every choice is settled by one token, which `expectedAt` relies on, but `USE CATALOG` and `DESCRIBE EXTENDED`. */
-class StatementParser extends EmbeddedActionsParser {
+/** Flink's statements. Every choice is settled by one token, which `expectedAt` relies on, but `USE CATALOG`. */
+class StatementParser extends DefinitionParser {
   readonly statement: () => Statement;
   private readonly callRule: () => CallStatement;
-  private readonly showRule: () => ShowStatement;
+  private readonly showRule: () => ShowStatement | ShowPartitionsStatement | ShowCreateTableStatement;
   private readonly useRule: () => UseStatement;
-  private readonly describeRule: () => DescribeStatement;
+  private readonly describeRule: () => DescribeStatement | DescribeDatabaseStatement;
   private readonly setRule: () => SetStatement;
   private readonly resetRule: () => ResetStatement;
   private readonly literalRule: () => Literal;
   private readonly scalarRule: () => Scalar;
   private readonly namedRule: () => NamedArgument;
-  private readonly pathRule: () => readonly Name[];
-  private readonly shortPathRule: () => readonly Name[];
   private readonly likeRule: () => LikeFilter;
 
   constructor() {
-    super([...t.allTokens], { maxLookahead: 2, recoveryEnabled: false });
+    super();
     this.scalarRule = this.RULE('scalarRule', () => this.readScalar());
     this.literalRule = this.RULE('literalRule', () => this.readLiteral());
     this.namedRule = this.RULE('namedRule', () => this.readNamed());
-    this.pathRule = this.RULE('pathRule', () => this.readPath());
-    this.shortPathRule = this.RULE('shortPathRule', () => this.readShortPath());
     this.likeRule = this.RULE('likeRule', () => this.readLike());
     this.callRule = this.RULE('callRule', () => this.readCall());
     this.showRule = this.RULE('showRule', () => this.readShow());
@@ -196,15 +188,17 @@ class StatementParser extends EmbeddedActionsParser {
         { ALT: () => this.SUBRULE(this.describeRule) },
         { ALT: () => this.SUBRULE(this.setRule) },
         { ALT: () => this.SUBRULE(this.resetRule) },
+        { ALT: () => this.SUBRULE(this.definitionRule) },
       ]),
     );
     this.performSelfAnalysis();
   }
 
-  /** A keyword, and what it means in the statement. */
-  private keyword<const T>(type: TokenType, meaning: T): T {
-    this.CONSUME(type);
-    return meaning;
+  /** Parses one statement. `errors` then has what could not be read, `fault` what was read and cannot be. */
+  read(tokens: readonly IToken[]): { readonly statement: Statement; readonly fault: Fault | undefined } {
+    this.fault = undefined;
+    this.input = [...tokens];
+    return { statement: this.statement(), fault: this.fault };
   }
 
   private readCall(): CallStatement {
@@ -289,30 +283,6 @@ class StatementParser extends EmbeddedActionsParser {
     ]);
   }
 
-  /** One to three names with dots. */
-  private readPath(): readonly Name[] {
-    const names = [nameOf(this.CONSUME(t.Word))];
-    this.OPTION1(() => {
-      this.CONSUME1(t.Dot);
-      names.push(nameOf(this.CONSUME1(t.Word)));
-      this.OPTION2(() => {
-        this.CONSUME2(t.Dot);
-        names.push(nameOf(this.CONSUME2(t.Word)));
-      });
-    });
-    return names;
-  }
-
-  /** One or two names with a dot. */
-  private readShortPath(): readonly Name[] {
-    const names = [nameOf(this.CONSUME(t.Word))];
-    this.OPTION(() => {
-      this.CONSUME(t.Dot);
-      names.push(nameOf(this.CONSUME1(t.Word)));
-    });
-    return names;
-  }
-
   private readLike(): LikeFilter {
     let negated = false;
     this.OPTION(() => {
@@ -324,10 +294,25 @@ class StatementParser extends EmbeddedActionsParser {
     return this.ACTION(() => ({ pattern: textOf(pattern), negated, ignoreCase }));
   }
 
-  private readShow(): ShowStatement {
+  private readShow(): ShowStatement | ShowPartitionsStatement | ShowCreateTableStatement {
     const first = this.CONSUME(t.Show);
     return this.OR([
       { ALT: (): ShowStatement => this.readShowListing(first) },
+      {
+        ALT: (): ShowPartitionsStatement => {
+          this.CONSUME(t.Partitions);
+          const name = this.SUBRULE(this.pathRule);
+          const partition = this.OPTION3(() => this.SUBRULE(this.partitionRule));
+          return { kind: 'showPartitions', name, partition, span: spanOf(first, this.LA(0)) };
+        },
+      },
+      {
+        ALT: (): ShowCreateTableStatement => {
+          this.CONSUME(t.Create);
+          this.CONSUME(t.Table);
+          return { kind: 'showCreateTable', name: this.SUBRULE1(this.pathRule), span: spanOf(first, this.LA(0)) };
+        },
+      },
       {
         ALT: (): ShowStatement => {
           this.CONSUME(t.Catalogs);
@@ -378,24 +363,47 @@ class StatementParser extends EmbeddedActionsParser {
     ]);
   }
 
-  private readDescribe(): DescribeStatement {
+  private readDescribe(): DescribeStatement | DescribeDatabaseStatement {
     const first = this.OR([{ ALT: () => this.CONSUME(t.Describe) }, { ALT: () => this.CONSUME(t.Desc) }]);
-    return this.OR1([
-      {
-        ALT: (): DescribeStatement => {
-          this.CONSUME(t.Extended);
-          return { kind: 'describe', extended: true, name: this.SUBRULE(this.pathRule), span: spanOf(first, this.LA(0)) };
+    return this.OR1({
+      MAX_LOOKAHEAD: 1,
+      IGNORE_AMBIGUITIES: true,
+      DEF: [
+        {
+          GATE: () => this.isNext(t.Database, t.Word),
+          ALT: (): DescribeDatabaseStatement => {
+            this.CONSUME(t.Database);
+            const extended = this.readExtended();
+            return { kind: 'describeDatabase', extended, name: this.SUBRULE(this.shortPathRule), span: spanOf(first, this.LA(0)) };
+          },
         },
+        {
+          ALT: (): DescribeStatement => {
+            let extended = false;
+            this.OPTION1({
+              GATE: () => this.isNext(t.Extended, t.Word),
+              DEF: () => {
+                this.CONSUME1(t.Extended);
+                extended = true;
+              },
+            });
+            return { kind: 'describe', extended, name: this.SUBRULE(this.pathRule), span: spanOf(first, this.LA(0)) };
+          },
+        },
+      ],
+    });
+  }
+
+  private readExtended(): boolean {
+    let extended = false;
+    this.OPTION({
+      GATE: () => this.isNext(t.Extended, t.Word),
+      DEF: () => {
+        this.CONSUME(t.Extended);
+        extended = true;
       },
-      {
-        ALT: (): DescribeStatement => ({
-          kind: 'describe',
-          extended: false,
-          name: this.SUBRULE1(this.pathRule),
-          span: spanOf(first, this.LA(0)),
-        }),
-      },
-    ]);
+    });
+    return extended;
   }
 
   private readSet(): SetStatement {
@@ -440,12 +448,70 @@ function extended(owner: NamedArgument, value: Literal): NamedArgument {
 const parser = new StatementParser();
 
 function parseOwn(source: string, tokens: readonly IToken[], number: number): Statement {
-  parser.input = [...tokens];
-  const statement = parser.statement();
+  if (definitionVerbs.includes(tokens[0]?.tokenType ?? EOF)) checkDefinition(source, tokens, number);
+  const { fault, statement } = parser.read(tokens); // A fault stands before what cannot be read: the text is read from left to right.
+  if (fault !== undefined) throw new SqlSyntaxError(source, fault.offset, fault.message, { statement: number });
   const error = parser.errors[0];
   if (error !== undefined) throw syntaxErrorOf(source, tokens, error, number);
   if (statement.kind === 'call') checkArguments(source, statement, number);
+  else checkCounts(source, statement, number);
   return statement;
+}
+
+const definitionVerbs: readonly TokenType[] = [t.Create, t.Alter, t.Drop];
+const opening: readonly TokenType[] = [t.Open, t.Less];
+const closing: readonly TokenType[] = [t.Close, t.Greater];
+
+/** Before it is parsed. Types hold types: an overflown stack is not an answer. */
+function checkDefinition(source: string, tokens: readonly IToken[], statement: number): void {
+  const excess = tokens[scriptLimits.definitionTokens];
+  if (excess !== undefined) {
+    const message = `a definition may have at most ${scriptLimits.definitionTokens} words and marks`;
+    throw new SqlSyntaxError(source, excess.startOffset, message, { statement });
+  }
+  let depth = 0;
+  for (const { startOffset, tokenType } of tokens) {
+    if (opening.includes(tokenType)) depth++;
+    else if (closing.includes(tokenType)) depth--;
+    if (depth > scriptLimits.typeNesting) {
+      const message = `more than ${scriptLimits.typeNesting} brackets are open here; give the column a flatter type`;
+      throw new SqlSyntaxError(source, startOffset, message, { statement });
+    }
+  }
+}
+
+/** What one statement may hold of each, with a span to point at. */
+function countsOf(statement: Statement): readonly (readonly [what: 'columns' | 'properties' | 'partitions', items: readonly Span[]])[] {
+  if (statement.kind === 'createTable') {
+    const { columns, properties } = statement;
+    return [
+      ['columns', columns.map(({ span }) => span)],
+      ['properties', properties.map(({ key }) => key.span)],
+    ];
+  }
+  if (statement.kind === 'createDatabase') return [['properties', statement.properties.map(({ key }) => key.span)]];
+  if (statement.kind !== 'alterTable' && statement.kind !== 'alterDatabase') return [];
+  const { action } = statement;
+  switch (action.kind) {
+    case 'setProperties':
+      return [['properties', action.properties.map(({ key }) => key.span)]];
+    case 'resetProperties':
+      return [['properties', action.keys.map(({ span }) => span)]];
+    case 'addColumns':
+      return [['columns', action.columns.map(({ span }) => span)]];
+    case 'addPartitions':
+    case 'dropPartitions':
+      return [['partitions', action.partitions.map(({ span }) => span)]];
+  }
+}
+
+function checkCounts(source: string, statement: Statement, number: number): void {
+  for (const [what, spans] of countsOf(statement)) {
+    const excess = spans[scriptLimits[what]];
+    if (excess === undefined) continue;
+    const message = `a statement may have at most ${scriptLimits[what]} ${what}`;
+    throw new SqlSyntaxError(source, excess.start, message, { statement: number });
+  }
 }
 
 function checkArguments(source: string, call: CallStatement, statement: number): void {
@@ -478,8 +544,11 @@ function syntaxErrorOf(source: string, tokens: readonly IToken[], error: IRecogn
     return new SqlSyntaxError(source, before.startOffset, message, { statement, expected: [...literalLabels, ...expected] });
   }
   const offset = token?.startOffset ?? (before === undefined ? 0 : t.endOf(before));
-  const hint = token === undefined ? '' : hintFor(token, expected);
-  return new SqlSyntaxError(source, offset, `expected ${listed(expected)}${hint}`, { statement, expected });
+  const prefix = tokens.slice(0, index);
+  const refused = token === undefined ? undefined : refusedHere(prefix, token, expected);
+  const hint = definitionHint(prefix, token, expected) || (token === undefined ? '' : hintFor(token, expected));
+  const message = expected.length === 0 ? 'this cannot follow what stands before it' : `expected ${listed(expected)}${hint}`;
+  return new SqlSyntaxError(source, offset, refused ?? message, { statement, expected });
 }
 
 const literalLabels = [t.Text, t.Numeral, t.True, t.False, t.Null, t.ArrayWord].map(tokenLabel);
@@ -489,14 +558,49 @@ const probeTokensMax = 200; // Beyond, the prefix would be parsed too often.
  * What could stand behind a prefix of a statement: each kind of token is tried there, and those that the grammar takes are listed.
  * Where a name may stand, keywords are not listed: each could be one.
  */
-function expectedAt(prefix: readonly IToken[]): readonly string[] {
-  if (prefix.length > probeTokensMax) return expectedInCall(prefix);
+function expectedAt(whole: readonly IToken[]): readonly string[] {
+  const isCall = whole[0]?.tokenType === t.Call || whole[0]?.tokenType === t.Explain;
+  if (isCall && whole.length > probeTokensMax) return expectedInCall(whole);
+  const prefix = whole.length > probeTokensMax ? shortened(whole) : whole;
+  if (prefix.length > probeTokensMax) return [];
   const accepted = t.grammarTokens.filter((type) => isAccepted(prefix, type));
-  const isName = accepted.includes(t.Word);
-  const shown = accepted.filter((type) => !isName || type === t.Word || !(type.CATEGORIES ?? []).includes(t.Word));
+  const broad = [t.TypeWord, t.Word].find((type) => accepted.includes(type));
+  const shown = accepted.filter((type) => broad === undefined || type === broad || !isKindOf(type, broad));
   const labels = new Set(shown.map((type) => tokenLabel(type)));
   if (isAccepted(prefix, EOF)) labels.add('the end of the statement');
   return [...labels];
+}
+
+const isKindOf = (type: TokenType, broad: TokenType): boolean =>
+  (type.CATEGORIES ?? []).some((category) => category === broad || isKindOf(category, broad));
+
+/**
+ * A long definition without what repeats, so that what may follow is the same: of the elements in parentheses and of the partitions
+ * one after the other only the last is left.
+ */
+function shortened(prefix: readonly IToken[]): readonly IToken[] {
+  const kept: IToken[] = [];
+  const opened: IToken[] = [];
+  let elementsStart = 0;
+  let partitionsStart: number | undefined;
+  for (const token of prefix) {
+    const { tokenType } = token;
+    const isOuter = opened.length === 1 && opened[0]?.tokenType === t.Open;
+    if (tokenType === t.Comma && isOuter) {
+      kept.length = elementsStart;
+      continue;
+    }
+    if (tokenType === t.Partition && opened.length === 0) {
+      partitionsStart ??= kept.length;
+      kept.length = partitionsStart;
+    }
+    kept.push(token);
+    if (closing.includes(tokenType)) opened.pop();
+    if (!opening.includes(tokenType)) continue;
+    opened.push(token);
+    if (opened.length === 1) elementsStart = kept.length;
+  }
+  return kept;
 }
 
 function isAccepted(prefix: readonly IToken[], type: TokenType): boolean {
@@ -506,7 +610,7 @@ function isAccepted(prefix: readonly IToken[], type: TokenType): boolean {
   return type === EOF ? parser.errors.length === 0 : parser.errors.every((error) => error.token !== probe);
 }
 
-/** Only a CALL is that long, and its arguments repeat. */
+/** The arguments of a CALL repeat. */
 function expectedInCall(prefix: readonly IToken[]): readonly string[] {
   const last = prefix.at(-1)?.tokenType;
   if (last === t.Comma) return [...literalLabels, tokenLabel(t.Word)];
@@ -515,7 +619,7 @@ function expectedInCall(prefix: readonly IToken[]): readonly string[] {
 
 /** "A, B or C". */
 function listed(items: readonly string[]): string {
-  const last = items.at(-1) ?? 'something else';
+  const last = items.at(-1) ?? '';
   return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} or ${last}`;
 }
 

@@ -51,8 +51,10 @@ define({ name: 'Space', pattern: /[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000
 define({ name: 'LineComment', pattern: /--[^\n]*/, group: Lexer.SKIPPED });
 define({ name: 'BlockComment', pattern: blockComment, start_chars_hint: ['/'], group: Lexer.SKIPPED });
 
+/** What can stand as a type's name as far as the lexer knows: any word, and ARRAY. */
+export const TypeWord = createToken({ name: 'TypeWord', pattern: Lexer.NA, label: 'a type' });
 /** What can stand as a name: identifiers, quoted or not, and every keyword that is not a value. */
-export const Word = createToken({ name: 'Word', pattern: Lexer.NA, label: 'a name' });
+export const Word = createToken({ name: 'Word', pattern: Lexer.NA, categories: [TypeWord], label: 'a name' });
 export const Text = define({
   name: 'Text',
   pattern: (text, offset) => (text[offset] === "'" ? quoted(text, offset, "'", false) : null),
@@ -95,13 +97,13 @@ const identifierPattern =
   /[A-Za-z_\u00aa-\u1fff\u2c00-\u2fff\u3001-\ufefe\uff00-\uffff][\w$\u00aa-\u1fff\u2c00-\u2fff\u3001-\ufefe\uff00-\uffff]*/;
 export const Identifier = createToken({ name: 'Identifier', pattern: identifierPattern, categories: [Word], label: 'a name' });
 
-const keyword = (name: string, isName: boolean): TokenType =>
-  define({ name, pattern: new RegExp(name, 'i'), longer_alt: Identifier, categories: isName ? [Word] : [], label: name });
-const word = (name: string): TokenType => keyword(name, true);
+const keyword = (name: string, categories: TokenType[]): TokenType =>
+  define({ name, pattern: new RegExp(name, 'i'), longer_alt: Identifier, categories, label: name });
+const word = (name: string): TokenType => keyword(name, [Word]);
 /** A word that is a value, or opens one, and so cannot name an argument without backticks. */
-const value = (name: string): TokenType => keyword(name, false);
+const value = (name: string, ...categories: TokenType[]): TokenType => keyword(name, categories);
 
-// A longer word stands before its own beginning: DATABASES before DATABASE, DESCRIBE before DESC.
+// A longer word stands before its own beginning: DATABASES before DATABASE, DESCRIBE before DESC, WITHOUT before WITH.
 export const Call = word('CALL');
 export const Explain = word('EXPLAIN');
 export const Show = word('SHOW');
@@ -123,10 +125,35 @@ export const Desc = word('DESC');
 export const Extended = word('EXTENDED');
 export const SetWord = word('SET');
 export const Reset = word('RESET');
+export const Create = word('CREATE');
+export const Alter = word('ALTER');
+export const Drop = word('DROP');
+export const Table = word('TABLE');
+export const If = word('IF');
+export const Exists = word('EXISTS');
+export const Restrict = word('RESTRICT');
+export const Cascade = word('CASCADE');
+export const Add = word('ADD');
+export const Column = word('COLUMN');
+export const Comment = word('COMMENT');
+export const Partitioned = word('PARTITIONED');
+export const Partitions = word('PARTITIONS');
+export const Partition = word('PARTITION');
+export const By = word('BY');
+export const Constraint = word('CONSTRAINT');
+export const Primary = word('PRIMARY');
+export const Key = word('KEY');
+export const Enforced = word('ENFORCED');
+export const Without = word('WITHOUT');
+export const With = word('WITH');
+export const Local = word('LOCAL');
+export const Time = word('TIME');
+export const Zone = word('ZONE');
+export const Precision = word('PRECISION');
 export const True = value('TRUE');
 export const False = value('FALSE');
 export const Null = value('NULL');
-export const ArrayWord = value('ARRAY');
+export const ArrayWord = value('ARRAY', TypeWord);
 tokens.push(Identifier);
 
 export const Numeral = define({ name: 'Numeral', pattern: /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/, label: 'a number' });
@@ -139,13 +166,15 @@ export const Open = define({ name: 'Open', pattern: /\(/, label: "'('" });
 export const Close = define({ name: 'Close', pattern: /\)/, label: "')'" });
 export const OpenBracket = define({ name: 'OpenBracket', pattern: /\[/, label: "'['" });
 export const CloseBracket = define({ name: 'CloseBracket', pattern: /\]/, label: "']'" });
+export const Less = define({ name: 'Less', pattern: /</, label: "'<'" });
+export const Greater = define({ name: 'Greater', pattern: />/, label: "'>'" });
 export const Semicolon = define({ name: 'Semicolon', pattern: /;/, label: "';'" });
 // Control characters below the tab never come this far: parseScript refuses them.
 define({ name: 'Other', pattern: /[\t-\uffff]/ });
 
 /** Every kind of token a statement of ours can hold, in the order a message should list them. */
-export const grammarTokens: readonly TokenType[] = [...tokens.filter((token) => token.LABEL !== undefined), Word];
-export const allTokens: readonly TokenType[] = [Word, ...tokens];
+export const grammarTokens: readonly TokenType[] = [...tokens.filter((token) => token.LABEL !== undefined), Word, TypeWord];
+export const allTokens: readonly TokenType[] = [TypeWord, Word, ...tokens];
 
 const lexer = new Lexer(tokens, { positionTracking: 'onlyOffset', ensureOptimizations: true });
 

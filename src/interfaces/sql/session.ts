@@ -191,8 +191,6 @@ class Session {
       }
       case 'reset':
         return this.#reset(statement.key, statement.span.start);
-      case 'definition':
-        return notAvailable(`${statement.verb} ${statement.object}`.trim(), statement.span.start);
       case 'createDatabase':
       case 'dropDatabase':
       case 'alterDatabase':
@@ -200,9 +198,9 @@ class Session {
       case 'dropTable':
       case 'alterTable':
       case 'showPartitions':
-      case 'showCreate':
+      case 'showCreateTable':
       case 'describeDatabase':
-        return notAvailable(statement.kind.replace(/[A-Z]/, ' $&').toUpperCase(), statement.span.start);
+        return notAvailable(statement.kind.replace(/[A-Z]/g, ' $&').toUpperCase(), statement.span.start);
     }
   }
 
