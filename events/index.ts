@@ -1,5 +1,17 @@
 /** Every event type there is. A family adds its definitions here and nowhere else. */
 import { type AclEvent, aclGranted, aclRevoked } from './acls.ts';
+import { type BucketEvent, bucketsAssigned, isrChanged, leadersElected } from './buckets.ts';
+import {
+  type CatalogEvent,
+  databaseAltered,
+  databaseCreated,
+  databaseDropped,
+  partitionCreated,
+  partitionDropped,
+  tableAltered,
+  tableCreated,
+  tableDropped,
+} from './catalog.ts';
 import {
   type ClusterEvent,
   clusterAdded,
@@ -26,6 +38,25 @@ import {
 } from './instances.ts';
 import type { EventDefinition } from './kit.ts';
 import { type LeadershipEvent, leadershipTaken, logCreated } from './leadership.ts';
+import {
+  leaderHandedOver,
+  moveCanceled,
+  moveFailed,
+  moveFinished,
+  moveStarted,
+  movesPlanned,
+  type RebalanceEvent,
+  rebalanceCanceled,
+  rebalanceCompleted,
+  rebalanceFailed,
+  rebalancePlanned,
+  rebalanceStarted,
+  replicasAdded,
+  replicasDropped,
+  replicasInSync,
+} from './rebalance.ts';
+import { type ServerEvent, serverForgotten, serverLost, serverRegistered, serverReturned, serverStopping } from './servers.ts';
+import { type ServerTagEvent, serverTagAdded, serverTagRemoved } from './serverTags.ts';
 import {
   defaultVaultChanged,
   keysRotated,
@@ -71,7 +102,12 @@ export type ChanceryEvent =
   | TabletEvent
   | AclEvent
   | DataKeyEvent
-  | TokenEvent;
+  | TokenEvent
+  | ServerEvent
+  | ServerTagEvent
+  | CatalogEvent
+  | BucketEvent
+  | RebalanceEvent;
 
 const definitions = [
   logCreated,
@@ -127,6 +163,38 @@ const definitions = [
   tokenIssued,
   tokenRevoked,
   tokenExpired,
+  serverRegistered,
+  serverLost,
+  serverReturned,
+  serverStopping,
+  serverForgotten,
+  serverTagAdded,
+  serverTagRemoved,
+  databaseCreated,
+  databaseAltered,
+  databaseDropped,
+  tableCreated,
+  tableAltered,
+  tableDropped,
+  partitionCreated,
+  partitionDropped,
+  bucketsAssigned,
+  leadersElected,
+  isrChanged,
+  rebalancePlanned,
+  movesPlanned,
+  rebalanceStarted,
+  moveStarted,
+  replicasAdded,
+  replicasInSync,
+  leaderHandedOver,
+  replicasDropped,
+  moveFinished,
+  moveFailed,
+  moveCanceled,
+  rebalanceCompleted,
+  rebalanceCanceled,
+  rebalanceFailed,
 ] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */

@@ -94,9 +94,16 @@ const flussKeys = {
   ),
 } as const;
 
+const fromOneTo =
+  (most: number) =>
+  (value: number, key: string): string | undefined =>
+    value >= 1 && value <= most ? undefined : `${key} must be from 1 to ${most}.`;
+const durationWithin =
+  (leastMs: number, mostMs: number, words: string) =>
+  (nanos: bigint, key: string): string | undefined =>
+    wholeMs(nanos) >= leastMs && wholeMs(nanos) <= mostMs ? undefined : `${key} must be from ${words}.`;
 const longestForgetAfterMs = 3650 * 86_400_000;
-const forgetAfterRange = (nanos: bigint, key: string): string | undefined =>
-  wholeMs(nanos) >= 1 && wholeMs(nanos) <= longestForgetAfterMs ? undefined : `${key} must be from 1 ms to 3650 days.`;
+const forgetAfterRange = durationWithin(1, longestForgetAfterMs, '1 ms to 3650 days');
 
 /** Chancery's own, unknown to Fluss. */
 const chanceryKeys = {
@@ -136,6 +143,19 @@ const chanceryKeys = {
   }),
   'chancery.meta-service.protect-young-frontends': define(boolean, 'Whether frontends younger than 5 minutes may not be dropped.', {
     default: 'true',
+  }),
+  'chancery.rebalance.max-moves': define(integer, 'How many buckets a rebalance moves at once.', { default: '8', check: fromOneTo(100) }),
+  'chancery.rebalance.max-moves-per-server': define(integer, 'How many of those may copy from, or to, one tablet server.', {
+    default: '2',
+    check: fromOneTo(100),
+  }),
+  'chancery.rebalance.move-timeout': define(duration, 'How long a bucket may take to move before it is given up.', {
+    default: '30 min',
+    check: durationWithin(100, longestForgetAfterMs, '100 ms to 3650 days'),
+  }),
+  'chancery.server.lease': define(duration, 'After how long without a heartbeat a tablet server is taken for lost.', {
+    default: '10 s',
+    check: durationWithin(500, 3_600_000, '500 ms to 1 h'),
   }),
   'chancery.submit.rate-limit-per-sec': define(
     integer,

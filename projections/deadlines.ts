@@ -9,7 +9,9 @@ export interface Deadline {
 /** Commands that time may give. Each decider looks again whether there is still something to do. */
 export type DueCommand =
   | { readonly name: 'forgetCoordinator'; readonly nodeId: string }
-  | { readonly name: 'expireToken'; readonly tokenId: string };
+  | { readonly name: 'expireToken'; readonly tokenId: string }
+  | { readonly name: 'timeOutMove'; readonly rebalanceId: string; readonly move: number }
+  | { readonly name: 'failRebalance'; readonly rebalanceId: string };
 
 /**
  * Deadlines by subject, and an agenda that finds the earliest without a scan: subjects lie under their second, seconds under
@@ -42,6 +44,21 @@ export const deadlines = defineProjection<Deadlines>({
     },
     TokenRevoked: (state, { event: { data } }) => clear(state, `token/${data.tokenId}`),
     TokenExpired: (state, { event: { data } }) => clear(state, `token/${data.tokenId}`),
+    RebalancePlanned: (state, { event: { data }, at }) => {
+      const { planWithinMs, rebalanceId } = data;
+      set(state, `rebalance/${rebalanceId}`, { dueAt: at + planWithinMs, command: { name: 'failRebalance', rebalanceId } });
+    },
+    RebalanceStarted: (state, { event: { data } }) => clear(state, `rebalance/${data.rebalanceId}`),
+    RebalanceCompleted: (state, { event: { data } }) => clear(state, `rebalance/${data.rebalanceId}`),
+    RebalanceCanceled: (state, { event: { data } }) => clear(state, `rebalance/${data.rebalanceId}`),
+    RebalanceFailed: (state, { event: { data } }) => clear(state, `rebalance/${data.rebalanceId}`),
+    MoveStarted: (state, { event: { data }, at }) => {
+      const { move, rebalanceId, timeoutMs } = data;
+      set(state, `move/${rebalanceId}/${move}`, { dueAt: at + timeoutMs, command: { name: 'timeOutMove', rebalanceId, move } });
+    },
+    MoveFinished: (state, { event: { data } }) => clear(state, `move/${data.rebalanceId}/${data.move}`),
+    MoveFailed: (state, { event: { data } }) => clear(state, `move/${data.rebalanceId}/${data.move}`),
+    MoveCanceled: (state, { event: { data } }) => clear(state, `move/${data.rebalanceId}/${data.move}`),
   },
 });
 

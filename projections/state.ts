@@ -1,6 +1,8 @@
 import { freeze, produce } from 'immer';
 import { type Entry, genesisHash } from '../events/envelope.ts';
 import { type Acls, acls } from './acls.ts';
+import { type Buckets, buckets } from './buckets.ts';
+import { type Catalog, catalog } from './catalog.ts';
 import { type Clusters, clusters } from './clusters.ts';
 import { type Commands, commands } from './commands.ts';
 import { type ComputeNodes, computeNodes } from './computeNodes.ts';
@@ -11,6 +13,9 @@ import { type Deadlines, deadlines } from './deadlines.ts';
 import { type Instances, instances } from './instances.ts';
 import { type Projection, type Recorded, ReplayFault, type Writable } from './kit.ts';
 import { type Leadership, leadership } from './leadership.ts';
+import { type Rebalances, rebalance } from './rebalance.ts';
+import { type Servers, servers } from './servers.ts';
+import { type ServerTags, serverTags } from './serverTags.ts';
 import { type Storage, storage } from './storage.ts';
 import { type Subjects, subjects } from './subjects.ts';
 import { seal, Table, unseal } from './table.ts';
@@ -38,6 +43,11 @@ export interface State {
   readonly acls: Acls;
   readonly dataKeys: DataKeys;
   readonly tokens: Tokens;
+  readonly servers: Servers;
+  readonly serverTags: ServerTags;
+  readonly catalog: Catalog;
+  readonly buckets: Buckets;
+  readonly rebalance: Rebalances;
   readonly commands: Commands;
   readonly deadlines: Deadlines;
   readonly subjects: Subjects;
@@ -57,6 +67,11 @@ const projections = {
   acls,
   dataKeys,
   tokens,
+  servers,
+  serverTags,
+  catalog,
+  buckets,
+  rebalance,
   commands,
   deadlines,
   subjects,
@@ -94,6 +109,11 @@ export const initialState = (): State => ({
   acls: acls.initial(),
   dataKeys: dataKeys.initial(),
   tokens: tokens.initial(),
+  servers: servers.initial(),
+  serverTags: serverTags.initial(),
+  catalog: catalog.initial(),
+  buckets: buckets.initial(),
+  rebalance: rebalance.initial(),
   commands: commands.initial(),
   deadlines: deadlines.initial(),
   subjects: subjects.initial(),

@@ -5,6 +5,7 @@ import { quickCheck } from '../../events/quickCheck.ts';
 import type { State } from '../../projections/state.ts';
 import { type Decision, refused } from '../rejection.ts';
 import { grantAcls, revokeAcls } from './acls.ts';
+import { adjustIsr, electLeaders } from './buckets.ts';
 import {
   addCluster,
   alterVirtualCluster,
@@ -22,6 +23,9 @@ import { createDataKey, rewrapDataKeys, shredDataKey, shreddedKeyIn } from './da
 import { createInstance, dropInstance, renameInstance, setInstanceEncryption, setInstanceStatus, setRamUser } from './instances.ts';
 import type { CommandDefinition, Context } from './kit.ts';
 import { takeLeadership } from './leadership.ts';
+import { addRebalanceMoves, advanceRebalance, cancelRebalance, failRebalance, planRebalance, timeOutMove } from './rebalance.ts';
+import { forgetServer, loseServer, registerServer, returnServer, stopServer } from './servers.ts';
+import { addServerTag, removeServerTag } from './serverTags.ts';
 import {
   addBuiltInVault,
   addObjectStore,
@@ -54,6 +58,21 @@ const ofChancery = {
   issueToken,
   revokeToken,
   expireToken,
+  registerServer,
+  loseServer,
+  returnServer,
+  stopServer,
+  forgetServer,
+  addServerTag,
+  removeServerTag,
+  adjustIsr,
+  electLeaders,
+  planRebalance,
+  addRebalanceMoves,
+  advanceRebalance,
+  timeOutMove,
+  cancelRebalance,
+  failRebalance,
 } as const;
 /** The acts of the Meta Service: other surfaces offer them under these names. */
 const ofMetaService = {

@@ -21,7 +21,7 @@ const onCluster = (operation: AclOperation): { readonly about: string; readonly 
   about: `${operation} on the cluster`,
   of: () => [{ operation, resource: clusterResource }],
 });
-/** What only nodes do by themselves: their own acts are never asked for more, and nobody else may. */
+/** What only nodes and tablet servers do by themselves: nodes are not asked for it, tablet servers are. */
 const ownAct = onCluster('CLUSTER_ACTION');
 const alter = onCluster('ALTER');
 const create = onCluster('CREATE');
@@ -95,6 +95,21 @@ const needs: { readonly [N in Command['name']]: Rule<N> } = {
     of: ({ tokenId }, state, asker) => (isOwn(tokenOf(state.tokens, tokenId)?.principal, asker) ? [] : alter.of()),
   },
   expireToken: ownAct,
+  registerServer: ownAct,
+  loseServer: ownAct,
+  returnServer: ownAct,
+  stopServer: ownAct,
+  forgetServer: alter,
+  addServerTag: alter,
+  removeServerTag: alter,
+  adjustIsr: ownAct,
+  electLeaders: ownAct,
+  planRebalance: write,
+  addRebalanceMoves: write,
+  advanceRebalance: ownAct,
+  timeOutMove: ownAct,
+  cancelRebalance: write,
+  failRebalance: ownAct,
 };
 
 const isOwn = (principal: string | undefined, asker: Asker): boolean =>

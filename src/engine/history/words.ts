@@ -1,9 +1,13 @@
 import type { ConfigValue } from '../../../events/configs.ts';
 import type { ChanceryEvent } from '../../../events/index.ts';
 import { aclWords } from './aclWords.ts';
+import { bucketWords } from './bucketWords.ts';
+import { catalogWords } from './catalogWords.ts';
 import { clusterWords } from './clusterWords.ts';
 import { dataKeyWords } from './dataKeyWords.ts';
 import { instanceWords } from './instanceWords.ts';
+import { rebalanceWords } from './rebalanceWords.ts';
+import { serverWords } from './serverWords.ts';
 import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 import { storageWords } from './storageWords.ts';
 import { tokenWords } from './tokenWords.ts';
@@ -28,6 +32,10 @@ const words: Words = {
   ...aclWords,
   ...dataKeyWords,
   ...tokenWords,
+  ...serverWords,
+  ...catalogWords,
+  ...bucketWords,
+  ...rebalanceWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */

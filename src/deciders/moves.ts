@@ -1,0 +1,115 @@
+/** The steps of one move of a rebalance; the commands that take them are in `rebalance.ts`. */
+import { noLeader } from '../../events/buckets.ts';
+import type { ChanceryEvent } from '../../events/index.ts';
+import {
+  leaderHandedOver,
+  type moveCanceled,
+  moveFailed,
+  moveFinished,
+  moveStarted,
+  replicasAdded,
+  replicasDropped,
+  replicasInSync,
+} from '../../events/rebalance.ts';
+import { type BucketRow, bucketOf, bucketRefOf } from '../../projections/buckets.ts';
+import type { MoveRow } from '../../projections/rebalance.ts';
+import { isLive, serverOf } from '../../projections/servers.ts';
+import { serverTagOf } from '../../projections/serverTags.ts';
+import type { State } from '../../projections/state.ts';
+
+/** What the leader was told by tablet servers and is in no log. */
+export interface Reports {
+  /** How far a server has carried out its assignment, as a position. */
+  readonly applied: ReadonlyMap<number, number>;
+  /** What the new replicas of a move copied, in bytes. */
+  readonly copied: ReadonlyMap<number, number>;
+}
+
+const nameOf = (move: MoveRow) => ({ rebalanceId: move.rebalanceId, move: move.move, ...bucketRefOf(move) });
+const without = (ids: readonly number[], others: readonly number[]): number[] => ids.filter((id) => !others.includes(id));
+const isWithin = (ids: readonly number[], others: readonly number[]): boolean => ids.every((id) => others.includes(id));
+/** The servers that a move brings a copy to. */
+export const newServers = ({ newReplicas, originalReplicas }: MoveRow): readonly number[] => without(newReplicas, originalReplicas);
+
+/**
+ * Begins a move. @returns undefined while a server that it needs is away: it may come back. One that has been away for longer than a move
+ * may take, or that was tagged since, makes the move fail before it begins.
+ */
+export function begin(
+  state: State,
+  move: MoveRow,
+  { now, timeoutMs }: { readonly now: number; readonly timeoutMs: number },
+): readonly ChanceryEvent[] | undefined {
+  const row = bucketOf(state.buckets, move);
+  if (row === undefined) return [moveFailed({ ...nameOf(move), left: 'GONE', reason: 'it was dropped' })];
+  const obstacle = obstacleTo(state, move, row);
+  if (obstacle !== undefined) {
+    const isPatient = obstacle.since !== undefined && now < obstacle.since + timeoutMs;
+    return isPatient ? undefined : [moveFailed({ ...nameOf(move), left: 'ORIGINAL', reason: obstacle.reason })];
+  }
+  const added = newServers(move);
+  const replicas = [...move.newReplicas, ...without(row.replicas, move.newReplicas)];
+  const started = moveStarted({ ...nameOf(move), timeoutMs });
+  return added.length === 0 ? [started] : [started, replicasAdded({ ...nameOf(move), serverIds: [...added], replicas })];
+}
+
+interface Obstacle {
+  readonly reason: string;
+  /** Since when a server is away that may return, in epoch milliseconds; absent when waiting is of no use. */
+  readonly since?: number;
+}
+
+function obstacleTo(state: State, move: MoveRow, row: BucketRow): Obstacle | undefined {
+  const { originalReplicas } = move;
+  if (row.replicas.length !== originalReplicas.length || !isWithin(row.replicas, originalReplicas))
+    return { reason: `its replicas are on servers ${row.replicas.join(', ')}, not on ${originalReplicas.join(', ')} as planned` };
+  for (const id of newServers(move)) {
+    const [server, tag] = [serverOf(state.servers, id), serverTagOf(state.serverTags, id)];
+    if (tag !== undefined) return { reason: `server ${id} is ${tag.tag}` };
+    if (server === undefined) return { reason: `server ${id} is not known any more` };
+    if (server.status !== 'LIVE') return { reason: `server ${id} is ${server.status}`, since: server.lostAt ?? Number.POSITIVE_INFINITY };
+  }
+  if (row.leader !== noLeader) return undefined;
+  const lostAt = row.isr.flatMap((id) => serverOf(state.servers, id)?.lostAt ?? []);
+  return { reason: `nobody leads it: servers ${row.isr.join(', ')} are lost`, since: Math.max(0, ...lostAt) };
+}
+
+/** What is due for a move under way; nothing while it waits for a copy, a server, or its new leader. */
+export function proceed(state: State, move: MoveRow, { applied, copied }: Reports): readonly ChanceryEvent[] {
+  const row = bucketOf(state.buckets, move);
+  const name = nameOf(move);
+  if (row === undefined) return [moveFailed({ ...name, left: 'GONE', reason: 'it was dropped' })];
+  if (row.leader === noLeader || !isWithin(move.newReplicas, row.isr)) return [];
+  if (!move.newReplicas.every((id) => isLive(state.servers, id))) return [];
+  const added = newServers(move);
+  const inSync = added.length > 0 && move.inSyncAt === undefined ? [replicasInSync({ ...name, serverIds: [...added] })] : [];
+  if (row.leader !== move.newLeader) return [...inSync, leaderHandedOver({ ...name, from: row.leader, to: move.newLeader })];
+  // Until the new leader has said that it leads, the old one keeps its copy.
+  if (move.handedOverPosition !== undefined && (applied.get(move.newLeader) ?? 0) < move.handedOverPosition) return inSync;
+  const bytes = copied.get(move.move);
+  const finished = moveFinished({ ...name, ...(bytes === undefined ? {} : { copiedBytes: bytes }) });
+  return [...inSync, ...reducedTo(move, row, move.newReplicas), finished];
+}
+
+/** Drops what a bucket holds beside these. */
+function reducedTo(move: MoveRow, row: BucketRow, replicas: readonly number[]): readonly ChanceryEvent[] {
+  const dropped = without(row.replicas, replicas);
+  if (dropped.length === 0) return [];
+  const isr = row.isr.filter((id) => replicas.includes(id));
+  return [replicasDropped({ ...nameOf(move), serverIds: dropped, replicas: [...replicas], isr })];
+}
+
+/**
+ * Ends a move before it is finished, in a state that needs nobody to look after it: a full set of replicas, the leader among them. That is
+ * the original one, unless leadership has gone where only the planned one is.
+ */
+export function settle(state: State, move: MoveRow, as: typeof moveCanceled | typeof moveFailed, reason: string): readonly ChanceryEvent[] {
+  const row = bucketOf(state.buckets, move);
+  if (row === undefined) return [as({ ...nameOf(move), left: 'GONE', reason })];
+  const { newLeader, newReplicas, originalReplicas } = move;
+  const isThere = row.leader === newLeader && isWithin(newReplicas, row.isr);
+  const mayLead = row.leader === noLeader ? row.isr : [row.leader];
+  const goesBack = !isThere && mayLead.some((id) => originalReplicas.includes(id));
+  const left = goesBack ? 'ORIGINAL' : 'TARGET';
+  return [...reducedTo(move, row, goesBack ? originalReplicas : newReplicas), as({ ...nameOf(move), left, reason })];
+}
