@@ -48,18 +48,17 @@ export const adjustIsr = defineCommand({
 
 /**
  * Give buckets whose leader is lost, or about to stop, another one out of their in-sync replicas, and take lost servers out of those.
- * Nobody else ever leads: a bucket without an in-sync replica waits for one. Does what fits into one event; to be given again until there
- * is nothing left.
+ * Nobody else ever leads: a bucket without an in-sync replica waits for one. To be given again until there is nothing left.
  * @returns at most one `LeadersElected`
  */
 export const electLeaders = defineCommand({
   name: 'electLeaders',
   about: 'Give buckets whose leader is gone another one out of their in-sync replicas.',
-  input: z.strictObject({}),
-  decide: (state): Decision<BucketEvent> => {
+  input: z.strictObject({ atMost: z.number().int().min(1).max(bucketLimits.perEvent).describe('How many buckets.') }),
+  decide: (state, { atMost }): Decision<BucketEvent> => {
     const elected = new Map<BucketRow, Elected>();
     for (const row of unsettled(state)) {
-      if (elected.size >= bucketLimits.perEvent) break;
+      if (elected.size >= atMost) break;
       const next = elected.has(row) ? undefined : election(state, row);
       if (next !== undefined) elected.set(row, next);
     }

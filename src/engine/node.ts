@@ -16,10 +16,13 @@ import { type Checkpoint, Checkpoints, divergence } from './checkpoints.ts';
 import { watchConfig } from './configWatch.ts';
 import { firstDataKey } from './dataKeys.ts';
 import { census, startScheduler } from './duties.ts';
+import { startExecutor } from './executor.ts';
 import { type ForwardedRequest, Forwarder, type Peers } from './forwarding.ts';
 import { Leader } from './leader.ts';
 import { RateLimit } from './rateLimit.ts';
 import { Replica } from './replica.ts';
+import { startElections, startLeases } from './serverDuties.ts';
+import { ServerReports } from './serverReports.ts';
 import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
 import { inTurns } from './turns.ts';
 
@@ -98,6 +101,8 @@ export class Node {
   readonly replica = new Replica();
   /** What was denied here, by whichever interface. */
   readonly denials: Denials;
+  /** What tablet servers told this node; of use while it leads. */
+  readonly serverReports: ServerReports;
   readonly #parts: NodeParts;
   readonly #forwarder: Forwarder;
   readonly #stop = new AbortController();
@@ -117,6 +122,7 @@ export class Node {
   constructor(parts: NodeParts) {
     this.#parts = parts;
     this.denials = new Denials(parts.clock, parts.auditDenials ?? 0);
+    this.serverReports = new ServerReports(parts.clock);
     this.#forwarder = new Forwarder(parts.peers, () => parts.clock.now());
     this.#rateLimit = new RateLimit(() => parts.clock.now());
     watchConfig(
@@ -420,7 +426,11 @@ export class Node {
     let cancelPatrol = clock.after(patrolEveryMs, () => void patrol());
     count();
     makeDataKey();
+    const serverDuties = { clock, replica: this.replica, reports: this.serverReports, submit };
     const stops = [
+      startLeases(serverDuties),
+      startElections(serverDuties),
+      startExecutor(serverDuties),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

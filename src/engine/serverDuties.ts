@@ -1,0 +1,75 @@
+import { bucketLimits } from '../../events/buckets.ts';
+import { durationMsOf } from '../../projections/configs.ts';
+import { type ServerRow, serverOf } from '../../projections/servers.ts';
+import type { State } from '../../projections/state.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { SubmitOwn } from './duties.ts';
+import type { Replica } from './replica.ts';
+import type { ServerReports } from './serverReports.ts';
+import { untilNothingIsDue } from './untilNothingIsDue.ts';
+
+export interface ServerDutyParts {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly reports: ServerReports;
+  readonly submit: SubmitOwn;
+}
+/**
+ * Ends the leases of tablet servers that nobody hears of, and takes them up again. Everybody is granted a full lease from the moment that
+ * this node leads: what the leader before knew is gone with it.
+ */
+export function startLeases({ clock, replica, reports, submit }: ServerDutyParts): () => void {
+  const since = clock.now();
+  let cancel = () => {};
+  const look = () => {
+    const { servers, configs } = replica.state;
+    const leaseMs = durationMsOf(configs, 'chancery.server.lease');
+    for (const [, row] of servers.byId.rows()) {
+      const heardAt = Math.max(since, heardOf(reports, row) ?? 0, row.registeredAt);
+      if (row.status === 'LOST' || clock.now() < heardAt + leaseMs) continue;
+      const { incarnation, position, serverId } = row;
+      void submit({ name: 'loseServer', serverId, incarnation, because: 'LEASE_EXPIRED' }, `lose-server/${serverId}/${position}`);
+    }
+    cancel = clock.after(leaseMs / 5, look);
+  };
+  look();
+  const stopReports = reports.onReport(({ incarnation, serverId }) => {
+    const row = serverOf(replica.state.servers, serverId);
+    if (row?.status !== 'LOST' || row.incarnation !== incarnation || row.lostBecause === 'STOPPED') return;
+    void submit({ name: 'returnServer', serverId, incarnation }, `return-server/${serverId}/${row.position}`);
+  });
+  return () => {
+    cancel();
+    stopReports();
+  };
+}
+
+/** Reports of a process that is gone say nothing about the one in its place. */
+function heardOf(reports: ServerReports, { incarnation, serverId }: ServerRow): number | undefined {
+  const report = reports.reportOf(serverId);
+  return report?.incarnation === incarnation ? report.at : undefined;
+}
+
+/** Has leaders elected whenever servers have come or gone, until there is nothing more to be done. */
+export function startElections({ clock, replica, submit }: ServerDutyParts): () => void {
+  const duty = untilNothingIsDue({
+    clock,
+    state: () => replica.state,
+    submit,
+    command: () => ({ name: 'electLeaders', atMost: bucketLimits.perEvent }),
+    subject: 'elect',
+  });
+  const stopWaking = replica.onApplied(({ before, after }) => {
+    if (before.servers !== after.servers || (before.buckets !== after.buckets && someStop(after))) duty.wake();
+  });
+  return () => {
+    stopWaking();
+    duty.stop();
+  };
+}
+
+/** A server that is about to stop leads on until another one is in sync. */
+function someStop({ servers }: State): boolean {
+  for (const [, { status }] of servers.byId.rows()) if (status === 'STOPPING') return true;
+  return false;
+}

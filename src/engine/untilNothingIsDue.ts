@@ -1,0 +1,52 @@
+import type { State } from '../../projections/state.ts';
+import { type Command, decide } from '../deciders/commands.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { SubmitOwn } from './duties.ts';
+
+const retryMs = 500;
+
+/**
+ * A duty of the node that leads: a command is given again and again while it would change something, decided here first so that nothing is
+ * submitted in vain. It is due at once, and looked at again after each `wake`. What is decided at the leader is what counts.
+ * @param command the command to give on the present state; undefined when there is no question of one
+ * @param subject begins the idempotency keys
+ */
+export function untilNothingIsDue(parts: {
+  readonly clock: Clock;
+  readonly state: () => State;
+  readonly submit: SubmitOwn;
+  readonly command: () => Command | undefined;
+  readonly subject: string;
+}): { wake(): void; stop(): void } {
+  const { clock, command, state, submit, subject } = parts;
+  let cancel = () => {};
+  let isStopped = false;
+  let isBusy = false;
+  const look = async () => {
+    if (isBusy || isStopped) return;
+    isBusy = true;
+    for (let due = dueCommand(); due !== undefined && !isStopped; due = dueCommand()) {
+      const outcome = await submit(due, `${subject}/${state().position}`);
+      if (outcome.kind === 'done') continue;
+      cancel();
+      cancel = clock.after(retryMs, wake);
+      break;
+    }
+    isBusy = false;
+  };
+  const dueCommand = (): Command | undefined => {
+    const given = command();
+    if (given === undefined) return undefined;
+    const decision = decide(state(), given, { now: Math.max(clock.now(), state().at), commandId: subject });
+    return decision.kind === 'accepted' && decision.events.length > 0 ? given : undefined;
+  };
+  const wake = () => void look();
+  wake();
+  return {
+    wake,
+    stop: () => {
+      isStopped = true;
+      cancel();
+    },
+  };
+}
