@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { type Cluster, type Goal, goals, type Server } from '../src/rebalance/cluster.ts';
+import { type Goal, goals } from '../events/rebalance.ts';
+import type { Cluster, Server } from '../src/rebalance/cluster.ts';
 import { planRebalance } from '../src/rebalance/planner.ts';
 import { type Figure, grouped, median, timed } from './figures.ts';
 

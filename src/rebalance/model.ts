@@ -1,4 +1,5 @@
-import { type Bucket, type BucketKey, type Cluster, compareBuckets, defaultRack, type Server } from './cluster.ts';
+import type { BucketRef } from '../../events/buckets.ts';
+import { type Bucket, type Cluster, compareBuckets, defaultRack, type Server } from './cluster.ts';
 import { Holdings } from './holdings.ts';
 import type { Move, Step } from './moves.ts';
 
@@ -226,5 +227,5 @@ function refuseTwins(names: readonly string[]): void {
   for (const [i, name] of names.entries()) if (names[i + 1] === name) throw new Error(`${name} is listed twice`);
 }
 
-const bucketText = ({ bucketId, partitionId, tableId }: BucketKey): string =>
+const bucketText = ({ bucketId, partitionId, tableId }: BucketRef): string =>
   `bucket ${bucketId} of table ${tableId}${partitionId === undefined ? '' : `, partition ${partitionId}`}`;

@@ -1,7 +1,9 @@
-import type { BucketKey, Goal, ServerTag } from './cluster.ts';
+import type { BucketRef } from '../../events/buckets.ts';
+import type { Goal } from '../../events/rebalance.ts';
+import type { ServerTag } from '../../events/serverTags.ts';
 
 /** What becomes of one bucket: the net of its steps. A replica that takes another one's place in the cluster takes it in the list too. */
-export interface Move extends BucketKey {
+export interface Move extends BucketRef {
   readonly originalLeader: number;
   readonly newLeader: number;
   readonly originalReplicas: readonly number[];

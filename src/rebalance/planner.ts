@@ -1,4 +1,6 @@
-import { type BucketKey, type Cluster, defaultRack, type Goal } from './cluster.ts';
+import type { BucketRef } from '../../events/buckets.ts';
+import type { Goal } from '../../events/rebalance.ts';
+import { type Cluster, defaultRack } from './cluster.ts';
 import { distributeLeaders, distributeReplicas, limitsOf } from './distribution.ts';
 import { Model } from './model.ts';
 import type { Move } from './moves.ts';
@@ -13,7 +15,7 @@ export interface Plan {
   /** What the goals could not reach. */
   readonly unmet: readonly Unmet[];
   /** Buckets that no live server leads: nobody can copy them, so they stay as they are and count nowhere. */
-  readonly leaderless: readonly BucketKey[];
+  readonly leaderless: readonly BucketRef[];
 }
 
 export interface ServerCounts {
@@ -31,9 +33,9 @@ export type Unmet =
       readonly limits: Limits;
     }
   /** A bucket with two replicas in one rack. */
-  | { readonly goal: 'RACK_AWARE'; readonly bucket: BucketKey; readonly rack: string }
+  | { readonly goal: 'RACK_AWARE'; readonly bucket: BucketRef; readonly rack: string }
   /** A replica that a tagged server keeps: every open server has one of this bucket. */
-  | { readonly goal: 'SERVER_TAG'; readonly bucket: BucketKey; readonly serverId: number };
+  | { readonly goal: 'SERVER_TAG'; readonly bucket: BucketRef; readonly serverId: number };
 
 /** `message` is the contract's text; whoever answers a client puts its own beginning before it. */
 export type Planning =
@@ -73,7 +75,7 @@ export function planRebalance(cluster: Cluster, goals: readonly Goal[]): Plannin
 const countsOf = (model: Model) =>
   model.servers.map(({ id }, server) => ({ serverId: id, replicas: model.replicas(server), leaders: model.leaders(server) }));
 
-const keyOf = ({ bucketId, partitionId, tableId }: BucketKey): BucketKey =>
+const keyOf = ({ bucketId, partitionId, tableId }: BucketRef): BucketRef =>
   partitionId === undefined ? { tableId, bucketId } : { tableId, partitionId, bucketId };
 
 /** @returns the rules with those of the goal, which hold for the goals after it */
@@ -159,4 +161,4 @@ function sharedRacks(model: Model): readonly Unmet[] {
   });
 }
 
-const keyAt = (model: Model, bucket: number): BucketKey => keyOf(model.buckets[bucket] ?? { tableId: -1, bucketId: -1 });
+const keyAt = (model: Model, bucket: number): BucketRef => keyOf(model.buckets[bucket] ?? { tableId: -1, bucketId: -1 });

@@ -4,8 +4,9 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Goal } from '../../events/rebalance.ts';
 import { packCluster, packPlan, unpackCluster, unpackPlan } from '../../src/engine/planning/packed.ts';
-import type { Cluster, Goal } from '../../src/rebalance/cluster.ts';
+import type { Cluster } from '../../src/rebalance/cluster.ts';
 import { planRebalance } from '../../src/rebalance/planner.ts';
 import { madeCluster, makings, someGoals } from '../rebalance/randomClusters.ts';
 import { replay } from '../support/replay.ts';

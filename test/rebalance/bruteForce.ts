@@ -1,4 +1,6 @@
-import type { Bucket, BucketKey, Cluster, Goal } from '../../src/rebalance/cluster.ts';
+import type { BucketRef } from '../../events/buckets.ts';
+import type { Goal } from '../../events/rebalance.ts';
+import type { Bucket, Cluster } from '../../src/rebalance/cluster.ts';
 
 /**
  * The rules of a rebalance once more, written down one by one from the contract (fluss-semantics.md, sections 5.2 to 5.4) and without a
@@ -36,7 +38,7 @@ interface Action {
 }
 type Metric = 'replicas' | 'leaders';
 
-export const nameOf = ({ bucketId, partitionId, tableId }: BucketKey): string => `${tableId}/${partitionId ?? ''}/${bucketId}`;
+export const nameOf = ({ bucketId, partitionId, tableId }: BucketRef): string => `${tableId}/${partitionId ?? ''}/${bucketId}`;
 
 class Brute {
   readonly servers: readonly Server[];

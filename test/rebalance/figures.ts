@@ -1,4 +1,4 @@
-import type { Goal } from '../../src/rebalance/cluster.ts';
+import type { Goal } from '../../events/rebalance.ts';
 import type { Planning } from '../../src/rebalance/planner.ts';
 
 /** What a long hunt met: how many clusters each property saw, and how often goals were out of reach. */

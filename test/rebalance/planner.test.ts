@@ -3,7 +3,8 @@
  * Method: clusters small enough to be followed on paper.
  */
 import { describe, expect, test } from 'vitest';
-import type { Bucket, Cluster, Goal, Server } from '../../src/rebalance/cluster.ts';
+import type { Goal } from '../../events/rebalance.ts';
+import type { Bucket, Cluster, Server } from '../../src/rebalance/cluster.ts';
 import { stepText } from '../../src/rebalance/moves.ts';
 import { type Plan, planRebalance } from '../../src/rebalance/planner.ts';
 

@@ -6,7 +6,8 @@
  */
 import fc from 'fast-check';
 import { afterAll, expect, test, vi } from 'vitest';
-import type { Bucket, Cluster, Goal, Server } from '../../src/rebalance/cluster.ts';
+import type { Goal } from '../../events/rebalance.ts';
+import type { Bucket, Cluster, Server } from '../../src/rebalance/cluster.ts';
 import type { Move, Step } from '../../src/rebalance/moves.ts';
 import { type Plan, planRebalance, type Unmet } from '../../src/rebalance/planner.ts';
 import { replay } from '../support/replay.ts';
@@ -252,6 +253,11 @@ const kept: readonly (readonly [what: string, making: Partial<Making>, goals: re
     'followers that may go where leaders may not',
     { seed: 27, servers: 9, racks: 4, buckets: 25, skew: 1 },
     ['RACK_AWARE', 'LEADER_DISTRIBUTION', 'REPLICA_DISTRIBUTION'],
+  ],
+  [
+    'the limits of an earlier goal where replicas that lead must move',
+    { seed: 3832, servers: 5, buckets: 12, replicationFactor: 2 },
+    ['REPLICA_DISTRIBUTION', 'LEADER_DISTRIBUTION'],
   ],
 ];
 test.each(kept)('also where it depends on %s', (_, making, goals) => {

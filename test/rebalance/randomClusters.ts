@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { type Bucket, type Cluster, type Goal, goals, type Server } from '../../src/rebalance/cluster.ts';
+import { type Goal, goals } from '../../events/rebalance.ts';
+import type { Bucket, Cluster, Server } from '../../src/rebalance/cluster.ts';
 
 /** What a cluster is made of. `seed` settles the rest, so that a failure shrinks to few servers and buckets. */
 export interface Making {

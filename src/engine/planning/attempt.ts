@@ -1,4 +1,5 @@
-import type { Cluster, Goal } from '../../rebalance/cluster.ts';
+import type { Goal } from '../../../events/rebalance.ts';
+import type { Cluster } from '../../rebalance/cluster.ts';
 import { type Planning, planRebalance } from '../../rebalance/planner.ts';
 
 /** There is no plan, and no goal is to blame: out of memory or time, or a cluster that cannot be. `message` says why. */

@@ -1,4 +1,4 @@
-import type { Goal } from '../../rebalance/cluster.ts';
+import type { Goal } from '../../../events/rebalance.ts';
 import type { Planning } from '../../rebalance/planner.ts';
 import type { Broken } from './attempt.ts';
 import type { Packed } from './packed.ts';

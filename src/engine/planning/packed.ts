@@ -1,4 +1,5 @@
-import type { Bucket, BucketKey, Cluster, Server } from '../../rebalance/cluster.ts';
+import type { BucketRef } from '../../../events/buckets.ts';
+import type { Bucket, Cluster, Server } from '../../rebalance/cluster.ts';
 import type { Move, Reason, Step } from '../../rebalance/moves.ts';
 import type { Plan, ServerCounts, Unmet } from '../../rebalance/planner.ts';
 
@@ -31,7 +32,7 @@ class Writer {
     this.number(place);
   }
   /** Ids are from 0: -1 is a partition that is not there. */
-  key({ bucketId, partitionId, tableId }: BucketKey): void {
+  key({ bucketId, partitionId, tableId }: BucketRef): void {
     this.number(tableId);
     this.number(partitionId ?? -1);
     this.number(bucketId);
@@ -67,7 +68,7 @@ class Reader {
     if (text === undefined) throw new Error('a packed message names a text that it does not hold');
     return text as Text;
   }
-  key(): BucketKey {
+  key(): BucketRef {
     const [tableId, partitionId, bucketId] = [this.number(), this.number(), this.number()];
     return partitionId === -1 ? { tableId, bucketId } : { tableId, partitionId, bucketId };
   }

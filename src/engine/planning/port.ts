@@ -1,4 +1,5 @@
-import type { Cluster, Goal } from '../../rebalance/cluster.ts';
+import type { Goal } from '../../../events/rebalance.ts';
+import type { Cluster } from '../../rebalance/cluster.ts';
 import type { Planning } from '../../rebalance/planner.ts';
 import type { Rejection } from '../../rejection.ts';
 import type { Broken } from './attempt.ts';

@@ -1,7 +1,8 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import type { Goal } from '../../../events/rebalance.ts';
 import type { Logger } from '../../ports/logger.ts';
-import type { Cluster, Goal } from '../../rebalance/cluster.ts';
+import type { Cluster } from '../../rebalance/cluster.ts';
 import { rejection } from '../../rejection.ts';
 import { inTurns } from '../turns.ts';
 import { attempt, type Broken } from './attempt.ts';
