@@ -25,6 +25,7 @@ export interface ClusterOptions {
   readonly dir: string;
   readonly nodes: number;
   readonly zookeepers: number;
+  readonly tabletServers: number;
   /** The first node's operator port. */
   readonly port?: number;
   readonly json?: boolean;
@@ -37,7 +38,12 @@ const port = z.number().int().min(1).max(65535);
 const node = z.object({ nodeId: z.string(), port, metaServicePort: port.optional() });
 const member = z.object({ id: z.number().int(), clientPort: port, quorumPort: port, electionPort: port });
 /** What is kept in the directory from one start to the next, so that addresses stay. */
-const planShape = z.object({ members: z.array(member).min(1), nodes: z.array(node).min(1), secret: z.string() });
+const planShape = z.object({
+  members: z.array(member).min(1),
+  nodes: z.array(node).min(1),
+  tabletServers: z.array(z.object({ serverId: z.number().int(), port })).default([]),
+  secret: z.string(),
+});
 type Plan = z.infer<typeof planShape>;
 /** Who runs: process ids, by what they are. */
 const runningShape = z.object({ supervisor: z.number().int(), processes: z.record(z.string(), z.number().int()) });
@@ -46,6 +52,7 @@ type RunningFile = z.infer<typeof runningShape>;
 const planFile = 'plan.json';
 const runningFile = 'running.json';
 const startMs = 60_000;
+const registerMs = 15_000;
 const stopMs = 12_000;
 const lookEveryMs = 50;
 
@@ -63,6 +70,7 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
     for (const { nodeId } of plan.nodes) children.set(nodeId, startNode(directory, nodeId, plan));
     writeRunning(directory, children);
     await waiting(terminal, 'starting the nodes', untilReady(plan, children, directory, stop));
+    if (!stop.aborted) await startTabletServers(directory, plan, children, options, terminal);
     watchEnds(children, directory, stop, terminal);
     if (!stop.aborted) await sayWhatRuns(options, plan, children, terminal);
     await untilAborted(stop);
@@ -94,7 +102,7 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 /** The plan of the last time, else a new one. */
-async function planOf(directory: string, { nodes, port: first, zookeepers }: ClusterOptions): Promise<Plan> {
+async function planOf(directory: string, { nodes, port: first, tabletServers, zookeepers }: ClusterOptions): Promise<Plan> {
   const file = join(directory, planFile);
   const kept = existsSync(file) ? planShape.safeParse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
   if (kept?.success === false)
@@ -105,12 +113,19 @@ async function planOf(directory: string, { nodes, port: first, zookeepers }: Clu
       `the cluster in ${directory} has ${kept.data.members.length} ZooKeepers`,
       'Give another directory with --dir, or remove this one.',
     );
-  if (kept !== undefined && isSame) return kept.data;
-  const free = await freePorts(2 * nodes);
+  if (kept !== undefined && isSame && kept.data.tabletServers.length === tabletServers) return kept.data;
+  const free = await freePorts(2 * nodes + tabletServers);
   const ports = Array.from({ length: nodes }, (_, i) => (first === undefined ? (free[i] ?? 0) : first + i));
   const plan: Plan = {
     members: kept?.data.members ?? (await planMembers(zookeepers)),
-    nodes: ports.map((each, i) => ({ nodeId: `n${i + 1}`, port: each, metaServicePort: free[nodes + i] })),
+    nodes:
+      isSame && kept !== undefined
+        ? kept.data.nodes
+        : ports.map((each, i) => ({ nodeId: `n${i + 1}`, port: each, metaServicePort: free[nodes + i] })),
+    tabletServers: Array.from(
+      { length: tabletServers },
+      (_, i) => kept?.data.tabletServers[i] ?? { serverId: i, port: free[2 * nodes + i] ?? 0 },
+    ),
     secret: kept?.data.secret ?? randomBytes(24).toString('base64url'),
   };
   writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`, { mode: 0o600 });
@@ -146,6 +161,17 @@ async function startZooKeepers(
 /** Ends its command when the parent dies. Part of util-linux, so of every Debian. */
 const deathGuard = '/usr/bin/setpriv';
 
+/** Starts a command of this program that ends with this process at the latest; what it says goes to a file. */
+function startOwn(args: readonly string[], logFile: string, env: NodeJS.ProcessEnv): ChildProcess {
+  const log = openSync(logFile, 'a');
+  const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', ...args];
+  const [program = '', ...rest] = existsSync(deathGuard) ? [deathGuard, '--pdeathsig', 'KILL', ...command] : command;
+  // A group of its own: Ctrl-C reaches this process alone, which then takes the nodes down before their ZooKeepers.
+  const child = spawn(program, rest, { stdio: ['ignore', log, log], detached: true, env });
+  closeSync(log);
+  return child;
+}
+
 /** A node with a settings file of its own: with it, one that was killed can be started again by hand. */
 function startNode(directory: string, nodeId: string, plan: Plan): ChildProcess {
   const folder = join(directory, nodeId);
@@ -161,18 +187,78 @@ function startNode(directory: string, nodeId: string, plan: Plan): ChildProcess 
   };
   if (!existsSync(config) || readFileSync(config, 'utf8').startsWith(ownHeading))
     writeFileSync(config, `${ownHeading}\n${stringify(settings)}`, { mode: 0o600 });
-  const log = openSync(join(folder, 'node.log'), 'a');
-  const command = [process.execPath, ...process.execArgv, process.argv[1] ?? '', 'serve', '--config', config];
-  const [program = '', ...args] = existsSync(deathGuard) ? [deathGuard, '--pdeathsig', 'KILL', ...command] : command;
-  // A group of its own: Ctrl-C reaches this process alone, which then takes the nodes down before their ZooKeepers.
-  const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, env: withoutSettings() });
-  closeSync(log);
-  return child;
+  return startOwn(['serve', '--config', config], join(folder, 'node.log'), withoutSettings());
 }
 const ownHeading = '# Written by "chancery cluster up"; take this line out to keep changes of your own.';
 
 const withoutSettings = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHANCERY_')));
+
+const tabletServerName = (serverId: number): string => `ts${serverId}`;
+
+/** Each in a rack of its own. They ask the nodes as whoever asked for the cluster. */
+async function startTabletServers(
+  directory: string,
+  plan: Plan,
+  children: Map<string, ChildProcess>,
+  options: ClusterOptions,
+  terminal: Terminal,
+): Promise<void> {
+  for (const { port: own, serverId } of plan.tabletServers) {
+    const folder = join(directory, tabletServerName(serverId));
+    mkdirSync(folder, { recursive: true });
+    const where = ['--id', `${serverId}`, '--rack', `r${serverId + 1}`, '--coordinator', urlsOf(plan), '--listen', `127.0.0.1:${own}`];
+    const args = ['tablet-server', ...where, '--data', join(folder, 'data')];
+    children.set(
+      tabletServerName(serverId),
+      startOwn(args, join(folder, 'tablet-server.log'), { ...withoutSettings(), ...credentialsIn(options.authorization) }),
+    );
+  }
+  writeRunning(directory, children);
+  if (plan.tabletServers.length > 0)
+    await waiting(terminal, 'starting the tablet servers', untilRegistered(directory, plan, children, options, terminal));
+}
+
+/** The variables that say the same as a header Authorization. */
+function credentialsIn(authorization: string | undefined): NodeJS.ProcessEnv {
+  const [scheme, value = ''] = authorization?.split(' ') ?? [];
+  if (scheme === 'Bearer') return { CHANCERY_TOKEN: value };
+  if (scheme !== 'Basic') return {};
+  const [user = '', ...password] = Buffer.from(value, 'base64').toString('utf8').split(':');
+  return { CHANCERY_USER: user, CHANCERY_PASSWORD: password.join(':') };
+}
+
+const registered = z.object({ servers: z.array(z.object({ serverId: z.number(), status: z.string() })) });
+
+/** They go on trying by themselves: who is not there in time, or is not let in, is told of. */
+async function untilRegistered(
+  directory: string,
+  { nodes, tabletServers }: Plan,
+  children: ReadonlyMap<string, ChildProcess>,
+  { authorization }: ClusterOptions,
+  { err }: Terminal,
+): Promise<void> {
+  const deadline = performance.now() + registerMs;
+  const url = `${nodes[0] === undefined ? '' : urlOf(nodes[0])}/v1/servers`;
+  const missing = async (): Promise<readonly number[]> => {
+    const answer = await fetch(url, { headers: authorization === undefined ? {} : { authorization }, signal: AbortSignal.timeout(2000) });
+    const parsed = registered.safeParse(answer.ok ? await answer.json() : {});
+    const live = parsed.success ? parsed.data.servers.filter(({ status }) => status === 'LIVE').map(({ serverId }) => serverId) : [];
+    return tabletServers.map(({ serverId }) => serverId).filter((id) => !live.includes(id));
+  };
+  const all = tabletServers.map(({ serverId }) => serverId);
+  const isGone = (id: number): boolean => {
+    const child = children.get(tabletServerName(id));
+    return child === undefined || hasEnded(child);
+  };
+  let left = all;
+  while (left.length > 0 && performance.now() < deadline && !left.some(isGone)) {
+    left = [...(await missing().catch(() => all))];
+    if (left.length > 0) await pause(lookEveryMs);
+  }
+  for (const id of left)
+    err.write(`tablet server ${id} is not registered; its log: ${join(directory, tabletServerName(id), 'tablet-server.log')}\n`);
+}
 
 async function untilReady(
   { nodes }: Plan,
@@ -257,7 +343,12 @@ async function sayWhatRuns(
       metaService: metaServiceOf(each),
       pid: pidOf(each.nodeId),
     }));
-    terminal.out.write(`${JSON.stringify({ dir: resolve(dir), leaderId, nodes: running, zookeepers })}\n`);
+    const tabletServers = plan.tabletServers.map(({ port: own, serverId }) => ({
+      serverId,
+      address: `127.0.0.1:${own}`,
+      pid: pidOf(tabletServerName(serverId)),
+    }));
+    terminal.out.write(`${JSON.stringify({ dir: resolve(dir), leaderId, nodes: running, tabletServers, zookeepers })}\n`);
     return;
   }
   const dim = (text: string): string => styled(terminal.out, terminal.env, 'dim', text);
@@ -272,6 +363,10 @@ async function sayWhatRuns(
       `process ${pidOf(nodeId)}`,
       metaServices.get(nodeId) ?? '',
     ]),
+    ...plan.tabletServers.map(({ port: own, serverId }) => {
+      const name = tabletServerName(serverId);
+      return [`tablet server ${serverId}`, `rack r${serverId + 1}`, `127.0.0.1:${own}`, `process ${pidOf(name)}`];
+    }),
     ...plan.members.map(({ clientPort, id }) => [`zookeeper ${id}`, '', `127.0.0.1:${clientPort}`, `process ${pidOf(`zookeeper ${id}`)}`]),
   ];
   const follower = nodes.find(({ role }) => role === 'follower')?.operatorUrl ?? urlsOf(plan);
@@ -290,6 +385,8 @@ async function sayWhatRuns(
 
 /** Nodes first, while they still have a ZooKeeper to say goodbye to. */
 async function takeDown(children: ReadonlyMap<string, ChildProcess>, plan: Plan): Promise<void> {
+  // Tablet servers would hand over what they lead, and here is nobody left to take it; they are made to be killed.
+  for (const { serverId } of plan.tabletServers) children.get(tabletServerName(serverId))?.kill('SIGKILL');
   const nodes = plan.nodes.flatMap(({ nodeId }) => children.get(nodeId) ?? []);
   await Promise.all(nodes.map(end));
   await Promise.all([...children.values()].filter((child) => !nodes.includes(child)).map(end));

@@ -87,10 +87,10 @@ const logOption = (): Option => new Option('--log <URL>', 'a log without its ser
 const fileOption = (): Option => new Option('--file <FILE>', 'an exported log, without any server');
 
 const upTo =
-  (most: number) =>
+  (most: number, least = 1) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^\d{1,9}$/.test(text) || value < 1 || value > most) throw new InvalidArgumentError(`Give a number from 1 to ${most}.`);
+    if (!/^\d{1,9}$/.test(text) || value < least || value > most) throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
     return value;
   };
 const collect = (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), ...text.split(',')];
@@ -387,13 +387,16 @@ function addHashPassword(program: Command, terminal: Terminal): void {
 
 function addCluster(program: Command, terminal: Terminal): void {
   const directory = (): Option => new Option('--dir <DIR>', 'where its data, settings and logs are').default('cluster');
-  const cluster = program.command('cluster').description('Three ZooKeepers and three nodes on this machine, for trying things out.');
+  const cluster = program
+    .command('cluster')
+    .description('Three ZooKeepers, three nodes and three tablet servers on this machine, for trying things out.');
   cluster
     .command('up')
     .description('Start them and stay until Ctrl-C, which takes them down.')
     .addOption(directory())
     .option('--nodes <N>', 'how many nodes', upTo(9), 3)
     .option('--zookeepers <N>', 'how many ZooKeepers', upTo(5), 3)
+    .option('--tablet-servers <N>', 'how many tablet servers, each in a rack of its own; 0: none', upTo(20, 0), 3)
     .option('--port <PORT>', 'the first operator port; the next nodes have the next ones (default: free ports)', upTo(65_000))
     .addOption(jsonOption())
     .addHelpText('after', examples('chancery cluster up', 'chancery cluster up --port 8480 --dir /tmp/cluster'))

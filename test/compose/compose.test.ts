@@ -48,7 +48,7 @@ describe.skipIf(found.kind === 'none')('containers', () => {
 
   test('three nodes are healthy and agree on the leader', async () => {
     showLogsOnFailure();
-    await vi.waitFor(async () => expect((await compose('ps')).match(/\(healthy\)/g)).toHaveLength(6), eventually);
+    await vi.waitFor(async () => expect((await compose('ps')).match(/\(healthy\)/g)).toHaveLength(9), eventually);
     const leaders = await Promise.all(nodes.map(leaderSeenBy));
     expect(nodes).toContain(leaders[0]);
     expect(new Set(leaders).size).toBe(1);
