@@ -26,4 +26,8 @@ export interface Bucket extends BucketRef {
 export const compareBuckets = (a: BucketRef, b: BucketRef): number =>
   a.tableId - b.tableId || (a.partitionId ?? -1) - (b.partitionId ?? -1) || a.bucketId - b.bucketId;
 
+/** A bucket for people who know it by its numbers. */
+export const bucketText = ({ bucketId, partitionId, tableId }: BucketRef): string =>
+  `bucket ${bucketId} of table ${tableId}${partitionId === undefined ? '' : `, partition ${partitionId}`}`;
+
 export const defaultRack = 'default_rack';

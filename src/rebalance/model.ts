@@ -1,5 +1,4 @@
-import type { BucketRef } from '../../events/buckets.ts';
-import { type Bucket, type Cluster, compareBuckets, defaultRack, type Server } from './cluster.ts';
+import { type Bucket, bucketText, type Cluster, compareBuckets, defaultRack, type Server } from './cluster.ts';
 import { Holdings } from './holdings.ts';
 import type { Move, Step } from './moves.ts';
 
@@ -226,6 +225,3 @@ function withUnlisted({ buckets, servers }: Cluster): readonly Server[] {
 function refuseTwins(names: readonly string[]): void {
   for (const [i, name] of names.entries()) if (names[i + 1] === name) throw new Error(`${name} is listed twice`);
 }
-
-const bucketText = ({ bucketId, partitionId, tableId }: BucketRef): string =>
-  `bucket ${bucketId} of table ${tableId}${partitionId === undefined ? '' : `, partition ${partitionId}`}`;

@@ -16,6 +16,7 @@ import type { Cluster } from '../../src/rebalance/cluster.ts';
 import { planRebalance } from '../../src/rebalance/planner.ts';
 import { madeCluster } from '../rebalance/randomClusters.ts';
 import { silent } from '../support/nodes.ts';
+import { Notes } from '../support/tls.ts';
 
 const goals: readonly Goal[] = ['RACK_AWARE', 'REPLICA_DISTRIBUTION', 'LEADER_DISTRIBUTION'];
 const clusterOf = (buckets: number): Cluster =>
@@ -96,10 +97,13 @@ describe('the plan', () => {
   });
 
   test('a cluster that cannot be breaks the plan alone, in the thread and on the spot', async () => {
-    const made = planner();
+    const logger = new Notes();
+    const made = createPlanner({ logger });
+    ends.push(() => made.close());
     expect(messageOf(await made.plan(twice, goals))).toMatch(/^bucket \d+ of table 1.* is listed twice$/);
     expect(messageOf(await made.plan({ ...small, buckets: [...small.buckets, ...small.buckets] }, goals))).toMatch('is listed twice');
     expect((await made.plan(large, goals)).kind).toBe('planned');
+    expect(logger.lines).toEqual(Array.from({ length: 2 }, () => 'warn: a rebalance could not be planned'));
   });
 });
 
