@@ -16,6 +16,7 @@ import { bulkFold, draftState, finishEntry, finishState, foldEntry, foldEvent, i
 import { type Chapter, logOf, startedAt } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
 import { aclStory } from './aclActs.ts';
+import { flussStory } from './flussActs.ts';
 import { metaServiceStory } from './metaServiceActs.ts';
 import { tokenStory } from './tokenActs.ts';
 import { validLog } from './validLogs.ts';
@@ -57,6 +58,7 @@ const everyEvent: readonly Chapter[] = [
   ),
   ...tokenStory(startedAt + 86_400_000),
   ...aclStory(startedAt + 2 * 86_400_000),
+  ...flussStory(startedAt + 3 * 86_400_000),
 ];
 /** How many entries are folded in which way, one part after the other. */
 const someSplit = [3, 4, 5, 6, 3].map((length, i): readonly [number, number] => [length, i % ways.length]);

@@ -8,6 +8,7 @@ import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { type Chapter, startedAt } from '../support/given.ts';
 import { AclBook, anyAcl } from './aclActs.ts';
+import { flussActs, flussFoundation } from './flussActs.ts';
 import { anyAct, foundation, Teller } from './metaServiceActs.ts';
 
 const text = (value: string): ConfigValue => ({ kind: 'text', text: value });
@@ -49,6 +50,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ what: fc.constant('configure' as const), changes: fc.array(change, { minLength: 1, maxLength: 6 }) }),
   fc.record({ what: fc.constant('acls' as const), acls: fc.array(anyAcl, { minLength: 1, maxLength: 20 }), isGrant: fc.boolean() }),
   ...[0, 1, 2, 3, 4].map(() => fc.record({ what: fc.constant('act' as const), command: anyAct })),
+  fc.record({ what: fc.constant('act' as const), command: fc.constantFrom(...flussActs) }),
   fc.record({ what: fc.constant('transact' as const), step: fc.constantFrom('write', 'precommit', 'commit', 'commit2pc') }),
 );
 interface Draft {
@@ -95,7 +97,12 @@ function chaptersOf([drafts, isFounded]: readonly [readonly Draft[], boolean]): 
   };
   const began = [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })];
   const first = { events: began.map((event) => teller.tell(event, at)), at };
-  const founded = isFounded ? [{ events: foundation.flatMap((command) => teller.act(command, at)), at }] : [];
+  const founded = isFounded
+    ? [
+        { events: foundation.flatMap((command) => teller.act(command, at)), at },
+        { events: flussFoundation(teller, at), at },
+      ]
+    : [];
   const rest = drafts.flatMap(({ steps, laterMs, commandId }) => {
     at += laterMs;
     // An entry has one epoch: a leadership begins a new one.

@@ -11,6 +11,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import { bulkFold, foldVersions } from '../../projections/state.ts';
 import { aclStory } from '../fold/aclActs.ts';
+import { flussStory } from '../fold/flussActs.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
 import { tokenStory } from '../fold/tokenActs.ts';
 import { contentsHash } from './contents.ts';
@@ -145,6 +146,7 @@ const told = [
   ),
   ...toldBy('User:dana', tokenStory(startOf(3001 + day))),
   ...toldBy('User:dana', aclStory(startOf(3001 + 2 * day))),
+  ...toldBy('User:dana', flussStory(startOf(3001 + 3 * day))),
 ];
 for (const chapter of [...story, ...told]) chain.push(entryOf(chapter, chain.length + 1, chain.at(-1)));
 const fold = bulkFold();
