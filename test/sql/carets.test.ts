@@ -52,6 +52,183 @@ test.each<readonly [source: string, message: string]>([
   expect(picture(source)).toBe(`${source}\n${message}`);
 });
 
+test.each<readonly [source: string, message: string]>([
+  ['CREATE', '      ^ expected DATABASE or TABLE'],
+  ['DROP TABEL t', '     ^ expected DATABASE or TABLE; did you mean TABLE?'],
+  ['CREATE TABLE t', "              ^ expected '.' or '('"],
+  ['CREATE TABLE t ()', '                ^ expected a name'],
+  ['CREATE TABLE t (a, b INT)', '                 ^ expected a type; for example STRING or DECIMAL(10, 2)'],
+  ['CREATE TABLE t (a INT,)', '                      ^ expected a name; leave out the comma before it'],
+  ['CREATE TABLE t (a INT b INT)', "                      ^ expected NOT, COMMENT, CONSTRAINT, PRIMARY, NULL, ',' or ')'"],
+  ['CREATE TABLE t (a INT NOT)', '                         ^ expected NULL'],
+  [
+    'CREATE TABLE t (a INT(11))',
+    "                     ^\nexpected NOT, COMMENT, CONSTRAINT, PRIMARY, NULL, ',' or ')'; INT takes no number",
+  ],
+  ['CREATE TABLE t (a INTT)', '                  ^ INTT is not a type; did you mean INT?'],
+  ['CREATE TABLE t (a `INT`)', '                  ^ a type stands without quotes'],
+  ['CREATE TABLE t (a TEXT)', '                  ^ TEXT is not a type here: write STRING'],
+  ['CREATE TABLE t (a CHAR(0))', '                       ^ the length of CHAR is a whole number from 1 to 2147483647'],
+  ['CREATE TABLE t (a DECIMAL(3, 4))', '                             ^ the scale of DECIMAL is a whole number from 0 to 3'],
+  ['CREATE TABLE t (a TIMESTAMP(1.5))', '                            ^ the precision of TIMESTAMP is a whole number from 0 to 9'],
+  [
+    'CREATE TABLE t (a DATE(3))',
+    "                      ^\nexpected NOT, COMMENT, CONSTRAINT, PRIMARY, NULL, ',' or ')'; DATE takes no number",
+  ],
+  ['CREATE TABLE t (a ARRAY)', '                       ^ ARRAY needs the types of what it holds: ARRAY<STRING>'],
+  ['CREATE TABLE t (a MAP<INT>)', '                     ^ MAP needs the types of what it holds: MAP<STRING, INT>'],
+  ['CREATE TABLE t (a ROW<x INT, x INT>)', '                             ^ field x is given twice'],
+  ['CREATE TABLE t (a ARRAY<INT)', "                           ^ expected NOT, NULL or '>'"],
+  [
+    'CREATE TABLE t (a INT PRIMARY KEY)',
+    '                                 ^\nexpected NOT; a primary key is NOT ENFORCED: Fluss keeps the last row of each key',
+  ],
+  [
+    'CREATE TABLE t (PRIMARY KEY (a))',
+    '                               ^\nexpected NOT; a primary key is NOT ENFORCED: Fluss keeps the last row of each key',
+  ],
+  [
+    'CREATE TABLE t (PRIMARY KEY (a) NOT NULL)',
+    '                                    ^\nexpected ENFORCED; a primary key is NOT ENFORCED: Fluss keeps the last row of each key',
+  ],
+  [
+    'CREATE TABLE t (a INT PRIMARY KEY NOT ENFORCED, PRIMARY KEY (a) NOT ENFORCED)',
+    '                                                ^\na table has one primary key; list all of its columns there',
+  ],
+  [
+    'CREATE TABLE t (CONSTRAINT u UNIQUE (a))',
+    '                ^\nthe one constraint of a table is the key it is created with: PRIMARY KEY (column, …) NOT ENFORCED',
+  ],
+  [
+    'CREATE TABLE t (a INT UNIQUE)',
+    '                      ^\nUNIQUE is not supported, because the one constraint of a table is the key it is created with',
+  ],
+  [
+    'CREATE TABLE t (a INT DEFAULT 5)',
+    '                      ^\ndefault values are not supported, because Fluss stores every column as it is written',
+  ],
+  [
+    'CREATE TABLE t (a INT METADATA)',
+    '                      ^\nmetadata columns are not supported, because Fluss stores every column as it is written',
+  ],
+  [
+    'CREATE TABLE t (a AS b * 2)',
+    '                  ^\ncomputed columns are not supported, because Fluss stores every column as it is written',
+  ],
+  [
+    'CREATE TABLE t (WATERMARK FOR a AS b)',
+    '                ^\nwatermarks are not supported, because they belong to the query that reads the table; leave it out',
+  ],
+  [
+    'CREATE TABLE t (a INT) WITH (bucket.num = 8)',
+    "                             ^\nexpected text in single quotes; keys and values stand in single quotes: 'bucket.num' = '8'",
+  ],
+  [
+    'CREATE TABLE t (a INT) WITH (table.x = 8)',
+    "                             ^\nexpected text in single quotes; keys and values stand in single quotes: 'bucket.num' = '8'",
+  ],
+  [
+    `CREATE TABLE t (a INT) WITH ("k" = 'v')`,
+    '                             ^\nexpected text in single quotes; double quotes are for names, text stands in single quotes',
+  ],
+  [
+    "CREATE TABLE t (a INT) WITH ('k' = 8)",
+    '                                   ^ expected text in single quotes; put the value in single quotes',
+  ],
+  [
+    "CREATE TABLE t (a INT) WITH ('k' = TRUE)",
+    '                                   ^ expected text in single quotes; put the value in single quotes',
+  ],
+  [
+    "CREATE TABLE t (a INT) WITH ('k' = 'v',)",
+    '                                       ^\nexpected text in single quotes; leave out the comma before it',
+  ],
+  ["CREATE TABLE t (a INT) WITH ('k': 'v')", "                                ^ expected '='"],
+  [
+    "CREATE TABLE t (a INT) WIHT ('k' = 'v')",
+    '                       ^\nexpected COMMENT, PARTITIONED, WITH or the end of the statement; did you mean WITH?',
+  ],
+  [
+    "CREATE TABLE t (a INT) WITH ('k'='v') COMMENT 'c'",
+    '                                      ^\nexpected the end of the statement; the order is COMMENT, PARTITIONED BY, WITH',
+  ],
+  ['CREATE TABLE t (a INT) PARTITION BY (a)', '                       ^ PARTITION BY is not supported; write PARTITIONED BY (column, …)'],
+  [
+    'CREATE TABLE t (a INT) DISTRIBUTED BY (a)',
+    "                       ^\nDISTRIBUTED BY is not supported, because it is a property: WITH ('bucket.key' = '…')",
+  ],
+  [
+    'CREATE TABLE t LIKE s',
+    '               ^\nLIKE is not supported, because every table has its own definition; SHOW CREATE TABLE gives one to begin with',
+  ],
+  ['CREATE TABLE t AS SELECT 1', '               ^ AS SELECT is not supported, because no rows are written here; define the columns'],
+  ['CREATE TABLE IF EXISTS t (a INT)', "                ^ expected NOT, '.' or '('; CREATE takes IF NOT EXISTS"],
+  ['DROP TABLE IF NOT EXISTS t', "              ^ expected EXISTS, '.' or the end of the statement; DROP takes IF EXISTS"],
+  ["ALTER TABLE IF NOT EXISTS t RESET ('k')", "               ^ expected SET, RESET, DROP, EXISTS, ADD or '.'; ALTER takes IF EXISTS"],
+  ['CREATE OR REPLACE TABLE t (a INT)', '       ^ OR REPLACE is not supported, because replacing a table drops its data; DROP TABLE first'],
+  [
+    'CREATE TEMPORARY TABLE t (a INT)',
+    '       ^\ntemporary objects are not supported, because a definition stays until it is dropped; leave TEMPORARY out',
+  ],
+  ['DROP VIEW v', '     ^ VIEW is not supported, because databases, tables and partitions are all that is kept here'],
+  ['DROP DATABASE a.b.c', '                 ^ expected RESTRICT, CASCADE or the end of the statement'],
+  ['ALTER TABLE t', "             ^ expected SET, RESET, DROP, ADD or '.'"],
+  [
+    'ALTER DATABASE d RENAME TO e',
+    '                 ^\nRENAME is not supported, because Fluss keeps the names of databases, tables and columns for good',
+  ],
+  [
+    'ALTER TABLE t RENAME TO u',
+    '              ^\nRENAME is not supported, because Fluss keeps the names of databases, tables and columns for good',
+  ],
+  [
+    'ALTER TABLE t MODIFY a STRING',
+    '              ^\nMODIFY is not supported, because Fluss keeps columns as they are; new ones can be added behind them',
+  ],
+  [
+    'ALTER TABLE t DROP a',
+    '                   ^\nonly a PARTITION can be dropped, because Fluss keeps the columns and the key of a table for good',
+  ],
+  [
+    'ALTER TABLE t DROP (a, b)',
+    '                   ^\nonly a PARTITION can be dropped, because Fluss keeps the columns and the key of a table for good',
+  ],
+  ["ALTER TABLE t DROP PARTITON (a = 'b')", '                   ^ expected IF or PARTITION; did you mean PARTITION?'],
+  [
+    'ALTER TABLE t ADD a INT FIRST',
+    '                        ^\nFIRST is not supported, because Fluss adds columns behind the present ones only; leave it out',
+  ],
+  [
+    'ALTER TABLE t ADD (a INT, b INT AFTER a)',
+    '                                ^\nAFTER is not supported, because Fluss adds columns behind the present ones only; leave it out',
+  ],
+  ['ALTER TABLE t ADD COLUMN (a INT)', '                         ^ expected a type; leave out COLUMN before several of them'],
+  [
+    'ALTER TABLE t ADD PRIMARY KEY (a) NOT ENFORCED',
+    '                  ^\na primary key cannot be added, because Fluss fixes the key when the table is created',
+  ],
+  [
+    'ALTER TABLE t ADD a INT PRIMARY KEY NOT ENFORCED',
+    '                        ^\na primary key cannot be added, because Fluss fixes the key when the table is created',
+  ],
+  ["ALTER TABLE t ADD IF EXISTS PARTITION (a = 'b')", '                  ^ write ADD IF NOT EXISTS PARTITION (column = value)'],
+  ['ALTER TABLE t ADD PARTITION (a)', "                              ^ expected '='"],
+  [
+    'ALTER TABLE t ADD PARTITION (a = b)',
+    '                                 ^\nexpected text in single quotes or a number; put text in single quotes',
+  ],
+  [
+    "ALTER TABLE t ADD PARTITION (a = 'b') PARTITON (a = 'c')",
+    "                                      ^\nexpected PARTITION, ',' or the end of the statement; did you mean PARTITION?",
+  ],
+  ['SHOW CREATE DATABASE d', '            ^ expected TABLE'],
+  ['SHOW PARTITIONS', '               ^ expected a name'],
+  ['EXPLAIN CREATE TABLE t (a INT)', '        ^ expected CALL; CREATE cannot be explained'],
+  ['EXPLAIN DROP TABLE t', '        ^ expected CALL; DROP cannot be explained'],
+])('%s', (source, message) => {
+  expect(picture(source)).toBe(`${source}\n${message}`);
+});
+
 test('typographic quotes are named', () => {
   expect(picture('CALL p(‘abc’)').split('\n').at(-1)).toMatch(/; this is a typographic quote, use '$/);
 });
@@ -78,6 +255,10 @@ test('a text that may hold a password is not repeated', () => {
   const credentials = (more: string): string => `CALL sys.set_cluster_configs('security.sasl.plain.credentials',\n 'alice:hunter2'${more}`;
   expect(picture(credentials(' 1)'))).toBe("line 2, column 18: expected ',' or ')'");
   expect(picture(`USE a.b.c; ${credentials(')')}`)).toBe('line 1, column 8: expected the end of the statement');
+});
+
+test('a type that is none is not repeated when it stands in quotes', () => {
+  expect(picture('CREATE TABLE t (a "hunter2")')).toMatch(/ a type stands without quotes$/);
 });
 
 test('the error itself carries the place', () => {

@@ -29,7 +29,7 @@ const additions: Reasons = { FIRST: `FIRST is not supported, ${atTheEnd}`, AFTER
 const everyColumn = 'because Fluss stores every column as it is written';
 /** For a key behind ADD. */
 export const noLaterKey = 'a primary key cannot be added, because Fluss fixes the key when the table is created';
-const oneConstraint = 'the one constraint of a table is the primary key that it is created with';
+const oneConstraint = 'the one constraint of a table is the key it is created with';
 const columnParts: Reasons = {
   METADATA: `metadata columns are not supported, ${everyColumn}`,
   VIRTUAL: `virtual columns are not supported, ${everyColumn}`,
@@ -40,9 +40,9 @@ const columnParts: Reasons = {
   REFERENCES: `REFERENCES is not supported, because ${oneConstraint}`,
   CHECK: `CHECK is not supported, because ${oneConstraint}`,
 };
-const inProperties = "is not supported, because Fluss reads buckets from properties: WITH ('bucket.key' = '…', 'bucket.num' = '…')";
+const inProperties = "is not supported, because it is a property: WITH ('bucket.key' = '…')";
 const tableParts: Reasons = {
-  LIKE: 'LIKE is not supported, because a table is defined by its own statement; SHOW CREATE TABLE gives that of another one',
+  LIKE: 'LIKE is not supported, because every table has its own definition; SHOW CREATE TABLE gives one to begin with',
   AS: 'AS SELECT is not supported, because no rows are written here; define the columns',
   DISTRIBUTED: `DISTRIBUTED BY ${inProperties}`,
   CLUSTERED: `CLUSTERED BY ${inProperties}`,
@@ -83,7 +83,7 @@ export function columnFault(name: IToken, type: IToken): Fault | undefined {
   if (first === 'WATERMARK' && second === 'FOR')
     return at(name, 'watermarks are not supported, because they belong to the query that reads the table; leave it out');
   if (first === 'PRIMARY' && second === 'KEY') return at(name, noLaterKey);
-  if (first === 'CONSTRAINT' && !isType(type)) return at(name, `${oneConstraint}: [CONSTRAINT name] PRIMARY KEY (column, …) NOT ENFORCED`);
+  if (first === 'CONSTRAINT' && !isType(type)) return at(name, `${oneConstraint}: PRIMARY KEY (column, …) NOT ENFORCED`);
   if (first === 'IF' && (second === 'NOT' || second === 'EXISTS')) return at(name, 'write ADD IF NOT EXISTS PARTITION (column = value)');
   return undefined;
 }
@@ -105,7 +105,8 @@ export function definitionHint(before: readonly IToken[], token: IToken | undefi
   if (last === t.Comma && tokenType === t.Close) return '; leave out the comma before it';
   if (last === t.If && verb === t.Create && tokenType === t.Exists) return '; CREATE takes IF NOT EXISTS';
   if (last === t.If && verb !== t.Create && tokenType === t.Not) return `; ${verb === t.Drop ? 'DROP' : 'ALTER'} takes IF EXISTS`;
-  if (tokenType === t.Open && expected.includes('NULL')) return `; ${before.at(-1)?.image.toUpperCase() ?? ''} takes no number`;
+  const ahead = before.at(-1);
+  if (tokenType === t.Open && ahead !== undefined && isType(ahead)) return `; ${ahead.image.toUpperCase()} takes no number`;
   if (verb === t.Create && isAlone && clauses.includes(tokenType)) return '; the order is COMMENT, PARTITIONED BY, WITH';
   if (!isAlone || expected[0] !== 'text in single quotes') return '';
   if (values.includes(tokenType)) return '; put the value in single quotes';
@@ -113,6 +114,6 @@ export function definitionHint(before: readonly IToken[], token: IToken | undefi
   return isBareWord ? "; keys and values stand in single quotes: 'bucket.num' = '8'" : '';
 }
 
-const notEnforced = '; a primary key is NOT ENFORCED: Fluss keeps the last row of each key and refuses none';
+const notEnforced = '; a primary key is NOT ENFORCED: Fluss keeps the last row of each key';
 const values: readonly TokenType[] = [t.Numeral, t.True, t.False, t.Null, t.Minus];
 const clauses: readonly TokenType[] = [t.Comment, t.Partitioned, t.With];

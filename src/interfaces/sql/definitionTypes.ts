@@ -105,10 +105,10 @@ const otherTypes: Readonly<Record<string, string>> = {
   RAW: 'Fluss has none; write BYTES',
 };
 
-const shapeOf = (name: IToken): Shape | undefined => {
-  const isQuoted = name.tokenType === t.Backticked || name.tokenType === t.DoubleQuoted;
-  const upper = name.image.toUpperCase();
-  return isQuoted || !Object.hasOwn(shapes, upper) ? undefined : shapes[upper];
+/** A quoted word is none: its image has its quotes. */
+const shapeOf = ({ image }: IToken): Shape | undefined => {
+  const upper = image.toUpperCase();
+  return Object.hasOwn(shapes, upper) ? shapes[upper] : undefined;
 };
 
 export const isType = (name: IToken): boolean => shapeOf(name) !== undefined;
@@ -135,6 +135,7 @@ export function typeText(written: WrittenType): string | Fault {
 }
 
 function notAType(name: IToken): string {
+  if (name.tokenType === t.Backticked || name.tokenType === t.DoubleQuoted) return 'a type stands without quotes';
   const shown = name.image.length > 60 ? `${name.image.slice(0, 60)}…` : name.image;
   const upper = name.image.toUpperCase();
   if (Object.hasOwn(otherTypes, upper)) return `${shown} is not a type here: ${otherTypes[upper]}`;

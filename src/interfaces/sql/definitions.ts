@@ -241,6 +241,7 @@ export class DefinitionParser extends EmbeddedActionsParser {
   private readNumbers(name: IToken): readonly IToken[] {
     const numbers: IToken[] = [];
     this.OPTION({
+      MAX_LOOKAHEAD: 1,
       GATE: () => takesNumbers(name),
       DEF: () => {
         this.CONSUME(t.Open);
@@ -289,6 +290,7 @@ export class DefinitionParser extends EmbeddedActionsParser {
   /** `<T>` of ARRAY, `<K, V>` of MAP. */
   private readElements(name: IToken, elements: DataType[]): void {
     this.OPTION3({
+      MAX_LOOKAHEAD: 1,
       GATE: () => takesOf(name) === 'ELEMENT' || takesOf(name) === 'KEY AND VALUE',
       DEF: () => {
         this.CONSUME(t.Less);
@@ -308,6 +310,7 @@ export class DefinitionParser extends EmbeddedActionsParser {
   /** `<a T, b T>` of ROW; the standard's parentheses do as well. */
   private readFields(name: IToken, fields: RowField[]): void {
     this.OPTION6({
+      MAX_LOOKAHEAD: 1,
       GATE: () => takesOf(name) === 'FIELDS',
       DEF: () => {
         this.OR1([
