@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Goal, goals } from '../events/rebalance.ts';
+import { createPlanner } from '../src/engine/planning/threadPlanner.ts';
 import type { Cluster, Server } from '../src/rebalance/cluster.ts';
 import { planRebalance } from '../src/rebalance/planner.ts';
 import { type Figure, grouped, median, timed } from './figures.ts';
@@ -42,23 +44,48 @@ function measure(servers: number, buckets: number, order: readonly Goal[]): Meas
   return { milliseconds, moves, megabytes: process.resourceUsage().maxRSS / 1024 };
 }
 
+interface Beside {
+  readonly milliseconds: number;
+  /** The longest time for which everything else in the process had to wait; of five plans the median. */
+  readonly heldUp: number;
+}
+
+/** The same plan from the thread in which a node makes it. */
+async function measureBeside(servers: number, buckets: number, order: readonly Goal[]): Promise<Beside> {
+  const cluster = grownCluster(servers, buckets);
+  const planner = createPlanner({ logger: console });
+  const runs: Beside[] = [];
+  for (let run = 0; run < 5; run += 1) {
+    const waits = monitorEventLoopDelay({ resolution: 1 });
+    waits.enable();
+    const began = performance.now();
+    const answer = await planner.plan(cluster, order);
+    const milliseconds = performance.now() - began;
+    waits.disable();
+    if (answer.kind !== 'planned') throw new Error(`no plan: ${JSON.stringify(answer)}`);
+    runs.push({ milliseconds, heldUp: waits.max / 1e6 });
+  }
+  await planner.close();
+  return { milliseconds: median(runs.map((run) => run.milliseconds)), heldUp: median(runs.map((run) => run.heldUp)) };
+}
+
 const large = { servers: 1_000, buckets: 100_000 };
 const small = { servers: 100, buckets: 1_000 };
 
 /** Measured in a process of its own, whose memory is the planner's and the cluster's alone. */
-function measureAlone({ buckets, servers }: typeof large, order: readonly Goal[]): Measured {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [import.meta.filename, `${servers}`, `${buckets}`, order.join()], {
-    encoding: 'utf8',
-    timeout: 300_000,
-  });
+function measureAlone({ buckets, servers }: typeof large, order: readonly Goal[], where: 'here' | 'beside'): unknown {
+  const args = [import.meta.filename, where, `${servers}`, `${buckets}`, order.join()];
+  const { status, stderr, stdout } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 300_000 });
   if (status !== 0) throw new Error(`the planner's process failed: ${stderr}`);
-  return JSON.parse(stdout) as Measured;
+  return JSON.parse(stdout);
 }
+const measured = (size: typeof large, order: readonly Goal[]): Measured => measureAlone(size, order, 'here') as Measured;
+const measuredBeside = (size: typeof large, order: readonly Goal[]): Beside => measureAlone(size, order, 'beside') as Beside;
 
-/** Plans of all goals: how long, in how much memory, and how the cost of a bucket grows from 100 servers to 1,000. */
+/** Plans of all goals: how long, in how much memory, how the cost of a bucket grows from 100 servers to 1,000, and who waits for it. */
 export function* plannerFigures(): Generator<Figure> {
   for (const order of [['RACK_AWARE', 'REPLICA_DISTRIBUTION', 'LEADER_DISTRIBUTION'] as const, ['REPLICA_DISTRIBUTION'] as const]) {
-    const [few, many] = [measureAlone(small, order), measureAlone(large, order)];
+    const [few, many] = [measured(small, order), measured(large, order)];
     const growth = many.milliseconds / large.buckets / (few.milliseconds / small.buckets);
     const exponent = Math.log(many.milliseconds / few.milliseconds) / Math.log(large.buckets / small.buckets);
     yield {
@@ -75,11 +102,20 @@ export function* plannerFigures(): Generator<Figure> {
       isMet: growth <= 3,
       behind: `${few.milliseconds.toFixed(2)} ms for ${grouped(few.moves)} moves; as buckets to the power ${exponent.toFixed(2)}`,
     };
+    const beside = measuredBeside(large, order);
+    yield {
+      what: `what else a node does waits while that plan is made beside it: ${order.join()}`,
+      ratio: `${(beside.heldUp / many.milliseconds).toFixed(2)}x of what planning takes`,
+      floor: '<= 0.2x',
+      isMet: beside.heldUp <= 0.2 * many.milliseconds,
+      behind: `${beside.heldUp.toFixed(0)} ms at the longest; the plan is there after ${(beside.milliseconds / 1000).toFixed(2)} s`,
+    };
   }
 }
 
 if (import.meta.main) {
-  const [servers, buckets, order = ''] = process.argv.slice(2);
+  const [where, servers, buckets, order = ''] = process.argv.slice(2);
   const wanted = order.split(',').flatMap((word) => goals.filter((goal) => goal === word));
-  console.log(JSON.stringify(measure(Number(servers), Number(buckets), wanted)));
+  const measuring = where === 'beside' ? measureBeside : measure;
+  console.log(JSON.stringify(await measuring(Number(servers), Number(buckets), wanted)));
 }

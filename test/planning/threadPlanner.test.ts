@@ -122,6 +122,14 @@ describe('a thread that fails is an answer, and the next plan has another one', 
     await expect.poll(threads).toBe(0);
   });
 
+  test('fails when nobody waits for it', async () => {
+    const answers =
+      "parentPort.postMessage({ kind: 'broken', message: 'an answer' }); setImmediate(() => { throw new Error('a fault'); });";
+    const made = planner({}, `parentPort.on('message', () => { ${answers} });`);
+    expect(messageOf(await made.plan(large, goals))).toBe('an answer');
+    await expect.poll(threads).toBe(0); // And this process is still here.
+  });
+
   test('wants more memory than it may have', async () => {
     expect(messageOf(await planner({ memoryMb: 4 }).plan(clusterOf(20_000), goals))).toBe(
       'the plan needs more than the 4 MiB that it may have',
