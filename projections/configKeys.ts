@@ -1,4 +1,5 @@
 /** The cluster configs there are: each with type, default, and what a single value must satisfy. A new key is a line here. */
+import { catalogLimits } from '../events/catalog.ts';
 import {
   boolean,
   double,
@@ -170,6 +171,16 @@ const chanceryKeys = {
 /** Read from the file of the node that leads, never changed while running. */
 const fileOnlyKeys = {
   'authorizer.enabled': define(boolean, 'Whether callers need entries in the access control list.', { default: 'false', fileOnly: true }),
+  'default.bucket.number': define(integer, 'How many buckets a new table has that says nothing of it.', {
+    default: '1',
+    check: fromOneTo(catalogLimits.buckets),
+    fileOnly: true,
+  }),
+  'default.replication.factor': define(integer, 'How many replicas the buckets of a new table have that says nothing of it.', {
+    default: '1',
+    check: fromOneTo(catalogLimits.replicationFactor),
+    fileOnly: true,
+  }),
   'remote.data.dir': define(text, 'The directory for remote data while remote.data.dirs is empty.', { fileOnly: true }),
   'security.acl.principal.ignore-case': define(boolean, 'Whether alice and Alice are one principal.', { default: 'false', fileOnly: true }),
   'super.users': define(text, 'Principals that may do everything, such as User:root;User:admin.', { default: '', fileOnly: true }),

@@ -7,6 +7,16 @@ import { type Decision, refused } from '../rejection.ts';
 import { grantAcls, revokeAcls } from './acls.ts';
 import { adjustIsr, electLeaders } from './buckets.ts';
 import {
+  alterDatabase,
+  alterTable,
+  createDatabase,
+  createPartition,
+  createTable,
+  dropDatabase,
+  dropPartition,
+  dropTable,
+} from './catalog.ts';
+import {
   addCluster,
   alterVirtualCluster,
   dropCluster,
@@ -65,6 +75,14 @@ const ofChancery = {
   forgetServer,
   addServerTag,
   removeServerTag,
+  createDatabase,
+  alterDatabase,
+  dropDatabase,
+  createTable,
+  alterTable,
+  dropTable,
+  createPartition,
+  dropPartition,
   adjustIsr,
   electLeaders,
   planRebalance,

@@ -2,13 +2,15 @@
 import type { AclOperation, AclResource } from '../../events/acls.ts';
 import { anonymousPrincipal } from '../../events/tokens.ts';
 import { grantsOf } from '../../projections/acls.ts';
+import { databaseOf as databaseRowOf } from '../../projections/catalog.ts';
 import type { State } from '../../projections/state.ts';
 import { tokenOf } from '../../projections/tokens.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import type { AclFilter } from './acls.ts';
 import { type Asker, denialOf, isAuthorizing, isSuperUser, type Need } from './authorizer.ts';
+import { tablesIn } from './catalog.ts';
 import type { Command } from './commands.ts';
-import { clusterResource, databaseOf, resourceText } from './resources.ts';
+import { clusterResource, databaseOf, databaseResource, resourceText, tableResource } from './resources.ts';
 
 type Needs<N extends Command['name']> = (command: Extract<Command, { readonly name: N }>, state: State, asker: Asker) => readonly Need[];
 /** What a command asks of its caller, and the same in words. */
@@ -102,6 +104,17 @@ const needs: { readonly [N in Command['name']]: Rule<N> } = {
   forgetServer: alter,
   addServerTag: alter,
   removeServerTag: alter,
+  createDatabase: create,
+  alterDatabase: { about: 'ALTER on the database', of: ({ database }) => [onDatabase('ALTER', database)] },
+  dropDatabase: {
+    about: 'DROP on the database; with its tables, on each of them',
+    of: ({ cascade, database }, state) => [onDatabase('DROP', database), ...(cascade ? droppedWith(database, state) : [])],
+  },
+  createTable: { about: 'CREATE on the database', of: ({ database }) => [onDatabase('CREATE', database)] },
+  alterTable: { about: 'ALTER on the table', of: (table) => [onTable('ALTER', table)] },
+  dropTable: { about: 'DROP on the table', of: (table) => [onTable('DROP', table)] },
+  createPartition: { about: 'WRITE on the table', of: (table) => [onTable('WRITE', table)] },
+  dropPartition: { about: 'WRITE on the table', of: (table) => [onTable('WRITE', table)] },
   adjustIsr: ownAct,
   electLeaders: ownAct,
   planRebalance: write,
@@ -111,6 +124,17 @@ const needs: { readonly [N in Command['name']]: Rule<N> } = {
   cancelRebalance: write,
   failRebalance: ownAct,
 };
+
+const onDatabase = (operation: AclOperation, database: string): Need => ({ operation, resource: databaseResource(database) });
+const onTable = (operation: AclOperation, table: { readonly database: string; readonly table: string }): Need => ({
+  operation,
+  resource: tableResource(table),
+});
+/** What is dropped with a database. */
+function droppedWith(database: string, state: State): readonly Need[] {
+  const row = databaseRowOf(state.catalog, database);
+  return row === undefined ? [] : tablesIn(state, row).map((table) => onTable('DROP', table));
+}
 
 const isOwn = (principal: string | undefined, asker: Asker): boolean =>
   principal === asker.principal && asker.principal !== anonymousPrincipal;
@@ -204,6 +228,10 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
     kind: 'open',
     about: 'signed with the secret of the cluster; who may was judged by the node that sends it',
   },
+  'POST /internal/v1/server-heartbeats': {
+    kind: 'open',
+    about: 'signed with the secret of the cluster; who may was judged by the node that sends it',
+  },
   'GET /metrics': known,
   'GET /v1/status': known,
   'GET /v1/whoami': judged('nothing: it is about the caller'),
@@ -233,6 +261,17 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'POST /v1/sql': judged('what each statement needs'),
   'GET /v1/compute-nodes/heartbeats': describe,
   'POST /v1/compute-nodes/heartbeats': on('WRITE', 'it is kept in memory alone'),
+  'GET /v1/servers': describe,
+  'GET /v1/servers/:serverId': describe,
+  'DELETE /v1/servers/:serverId': act,
+  'PUT /v1/servers/:serverId/tag': act,
+  'DELETE /v1/servers/:serverId/tag': act,
+  'POST /v1/servers/:serverId/registration': act,
+  'DELETE /v1/servers/:serverId/registration': act,
+  'POST /v1/servers/:serverId/heartbeats': on('CLUSTER_ACTION', 'it is kept in memory alone'),
+  'GET /v1/servers/:serverId/assignment': on('CLUSTER_ACTION', 'tablet servers ask for it'),
+  'POST /v1/servers/:serverId/isr': act,
+  'POST /v1/servers/:serverId/shutdown': act,
 };
 
 /** @param route as it was registered: `/v1/configs/:key` @returns undefined when nothing is said about it */
@@ -253,6 +292,7 @@ export const tableAccess: Readonly<Record<string, Access>> = {
   instances: describe,
   object_stores: describe,
   procedures: known,
+  servers: describe,
   storage_vaults: describe,
   tablet_jobs: describe,
   tokens: describe,

@@ -15,6 +15,12 @@ export const clusterResource: AclResource = { name: 'fluss-cluster', type: 'CLUS
 /** The database that a table is in; nothing for the `*` that stands for all tables. */
 export const databaseOf = (table: string): string | undefined => (table.includes('.') ? table.slice(0, table.indexOf('.')) : undefined);
 
+export const databaseResource = (database: string): AclResource => ({ name: database, type: 'DATABASE' });
+export const tableResource = ({ database, table }: { readonly database: string; readonly table: string }): AclResource => ({
+  name: `${database}.${table}`,
+  type: 'TABLE',
+});
+
 /** `cluster`, `cluster.shop`, `cluster.shop.orders`, `cluster.*` (every database), `cluster.*.*` (every table): as Fluss writes them. */
 export function resourcePath({ name, type }: AclResource): string {
   if (type === 'CLUSTER') return 'cluster';

@@ -42,6 +42,9 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     instanceResolution: 'which instance a cloud_unique_id belongs to; asked by every family of the Meta Service',
     clusterRules: 'what clusters.ts and computeNodes.ts ask of a request and of its nodes; tested with them',
     virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
+    tableRules: 'what catalog.ts asks of names, definitions and partition values; tested with it',
+    tableOptions: 'the properties that tables may have; tested with catalog.ts',
+    columnTypes: 'what catalog.ts asks of the types of columns; tested with it',
     tabletJobs: 'the compactions of tablets.ts; tested with it',
   },
 };

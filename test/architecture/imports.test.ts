@@ -25,7 +25,7 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   [projections, events, projections, 'immer$', 'node:crypto$'],
   ['src/rejection.ts'],
   ['src/ports/', events, 'src/ports/'],
-  [deciders, events, projections, deciders, rejection, 'zod$'],
+  [deciders, events, projections, deciders, 'src/rebalance/', rejection, 'zod$'],
   ['src/rebalance/', events, projections, 'src/rebalance/'],
   ['src/files/', 'src/files/', 'node:', 'zod$'],
   ['src/tablet-server/', events, 'src/tablet-server/', 'src/files/', ports, 'node:', 'nanoid$', 'zod$'],
