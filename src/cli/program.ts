@@ -30,6 +30,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addKeys(program, terminal);
   addTokens(program, terminal);
   addHashPassword(program, terminal);
+  addTabletServer(program, parts, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
     for (const option of tlsOptions(terminal.env)) command.addOption(option);
@@ -40,7 +41,9 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
 
 function addCredentials(command: Command, terminal: Terminal): void {
   for (const option of credentialOptions()) command.addOption(option);
-  command.hook('preAction', async (_, called) => logIn(called, terminal));
+  command.hook('preAction', async (own, called) => {
+    if (called === own) await logIn(called, terminal); // A command below this one has a hook of its own.
+  });
 }
 
 const exitStatusText = [
@@ -382,6 +385,56 @@ function addHashPassword(program: Command, terminal: Terminal): void {
     .action(async () => {
       const { hashPasswordCommand } = await import('./hashPassword.ts');
       await hashPasswordCommand(terminal);
+    });
+}
+
+function addTabletServer(program: Command, parts: Implementations, terminal: Terminal): void {
+  const server = program
+    .command('tablet-server')
+    .description(
+      'Run a reference tablet server, or look at what some hold. It holds replicas as files and moves bytes; it is not a database.',
+    )
+    .enablePositionalOptions()
+    .option('--id <N>', "this server's id, unlike every other's")
+    .option('--rack <NAME>', 'where it stands: replicas of a bucket are spread over racks')
+    .option('--coordinator <URL>', 'the nodes that may be asked, several with commas between')
+    .option('--data <DIR>', 'its directory, made when it is missing; one process each')
+    .option('--listen <HOST:PORT>', 'its data port; port 0 takes the one it had last, else a free one', '127.0.0.1:0')
+    .option('--advertise <HOST:PORT>', 'where others reach the data port (default: where it listens)')
+    .option('--capacity <SIZE>', 'how much it may be given to hold, such as 10gb; told to the coordinator')
+    .option('--lag <TIME>', 'a follower that lacks bytes for longer leaves the in-sync replicas', '10s')
+    .option('--log-level <LEVEL>', 'trace, debug, info, warn or error', 'info')
+    .addHelpText(
+      'after',
+      examples(
+        'chancery tablet-server --id 0 --rack r1 --coordinator http://127.0.0.1:8480 --data ./ts0',
+        'chancery tablet-server fill --table shop.orders --size 1mb',
+        'chancery tablet-server check --table shop.orders',
+      ),
+    )
+    .action(async (options: object) => {
+      const { tabletServer } = await import('./tabletServer.ts');
+      await tabletServer(options as Parameters<typeof tabletServer>[0], parts, terminal);
+    });
+  for (const option of tlsOptions(terminal.env)) server.addOption(option);
+  addCredentials(server, terminal);
+  const asked = (command: Command): Command =>
+    command.requiredOption('--table <TABLE>', 'DATABASE.TABLE').addOption(operatorOption(terminal.env)).addOption(jsonOption());
+  asked(server.command('fill').description('Append random bytes to every bucket of a table, through the leaders.'))
+    .option('--size <SIZE>', 'how much for each bucket', '1mb')
+    .addHelpText('after', examples('chancery tablet-server fill --table shop.orders --size 1mb'))
+    .action(async (options: object) => {
+      const { fillTable } = await import('./tabletData.ts');
+      await fillTable(options as Parameters<typeof fillTable>[0], terminal);
+    });
+  asked(server.command('check').description("Whether every replica of a table has its leader's bytes. Exit status 1: one has not."))
+    .addHelpText(
+      'after',
+      examples('chancery tablet-server check --table shop.orders', 'chancery tablet-server check --table shop.orders --json'),
+    )
+    .action(async (options: object) => {
+      const { checkTable } = await import('./tabletData.ts');
+      await checkTable(options as Parameters<typeof checkTable>[0], terminal);
     });
 }
 
