@@ -37,7 +37,7 @@ export const createPlanner = (parts: PlannerParts): Planner => new ThreadPlanner
 const turnMs = 10;
 
 /**
- * A thread is enough here, where the history has a process (decision 0007): planning runs no native code, and what it allocates at a time is
+ * A thread is enough, where the history has a process (decision 0007): planning runs no native code, and what it allocates at a time is
  * small, so the limit of its heap ends it and nothing else (tried with 100,000 buckets, which need 80 MiB, and limits from 4 MiB on).
  */
 class ThreadPlanner implements Planner {
