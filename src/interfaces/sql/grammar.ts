@@ -1,4 +1,4 @@
-import { EOF, type IRecognitionException, type IToken, type TokenType, tokenLabel } from 'chevrotain';
+import { EOF, type IToken, type TokenType } from 'chevrotain';
 import type {
   CallStatement,
   DescribeDatabaseStatement,
@@ -17,12 +17,12 @@ import type {
   Statement,
   UseStatement,
 } from './ast.ts';
-import { definitionHint, refusedHere } from './definitionRefusals.ts';
-import { DefinitionParser, nameOf, spanOf, textOf } from './definitions.ts';
+import { nameOf, spanOf, textOf } from './definitionParts.ts';
+import { DefinitionParser } from './definitions.ts';
 import type { Fault } from './definitionTypes.ts';
 import { SqlSyntaxError } from './errors.ts';
+import { listed, suggestion, syntaxErrorOf } from './expected.ts';
 import * as t from './lexer.ts';
-import { nearest } from './spelling.ts';
 
 /** The limits of a script. Each is far above any sensible one and far below what would hold up a node. */
 export const scriptLimits = {
@@ -452,15 +452,13 @@ function parseOwn(source: string, tokens: readonly IToken[], number: number): St
   const { fault, statement } = parser.read(tokens); // A fault stands before what cannot be read: the text is read from left to right.
   if (fault !== undefined) throw new SqlSyntaxError(source, fault.offset, fault.message, { statement: number });
   const error = parser.errors[0];
-  if (error !== undefined) throw syntaxErrorOf(source, tokens, error, number);
+  if (error !== undefined) throw syntaxErrorOf(parser, { source, tokens, number }, error);
   if (statement.kind === 'call') checkArguments(source, statement, number);
   else checkCounts(source, statement, number);
   return statement;
 }
 
 const definitionVerbs: readonly TokenType[] = [t.Create, t.Alter, t.Drop];
-const opening: readonly TokenType[] = [t.Open, t.Less];
-const closing: readonly TokenType[] = [t.Close, t.Greater];
 
 /** Before it is parsed. Types hold types: an overflown stack is not an answer. */
 function checkDefinition(source: string, tokens: readonly IToken[], statement: number): void {
@@ -471,8 +469,8 @@ function checkDefinition(source: string, tokens: readonly IToken[], statement: n
   }
   let depth = 0;
   for (const { startOffset, tokenType } of tokens) {
-    if (opening.includes(tokenType)) depth++;
-    else if (closing.includes(tokenType)) depth--;
+    if (t.opening.includes(tokenType)) depth++;
+    else if (t.closing.includes(tokenType)) depth--;
     if (depth > scriptLimits.typeNesting) {
       const message = `more than ${scriptLimits.typeNesting} brackets are open here; give the column a flatter type`;
       throw new SqlSyntaxError(source, startOffset, message, { statement });
@@ -529,113 +527,4 @@ function checkArguments(source: string, call: CallStatement, statement: number):
     }
     seen.add(name.text.toLowerCase());
   }
-}
-
-function syntaxErrorOf(source: string, tokens: readonly IToken[], error: IRecognitionException, statement: number): SqlSyntaxError {
-  const found = tokens.indexOf(error.token); // Not found: the end.
-  const index = found === -1 ? tokens.length : found;
-  const token = tokens[index];
-  const before = tokens[index - 1];
-  const expected = expectedAt(tokens.slice(0, index));
-  if (before !== undefined && expected.length === 1 && expected[0] === tokenLabel(t.Arrow)) {
-    const hint =
-      before.tokenType === t.DoubleQuoted ? 'double quotes are for names, text stands in single quotes' : 'put text in single quotes';
-    const message = `expected a value, or '=>' behind the name of an argument; ${hint}`;
-    return new SqlSyntaxError(source, before.startOffset, message, { statement, expected: [...literalLabels, ...expected] });
-  }
-  const offset = token?.startOffset ?? (before === undefined ? 0 : t.endOf(before));
-  const prefix = tokens.slice(0, index);
-  const refused = token === undefined ? undefined : refusedHere(prefix, token, expected);
-  const hint = definitionHint(prefix, token, expected) || (token === undefined ? '' : hintFor(token, expected));
-  const message = expected.length === 0 ? 'this cannot follow what stands before it' : `expected ${listed(expected)}${hint}`;
-  return new SqlSyntaxError(source, offset, refused ?? message, { statement, expected });
-}
-
-const literalLabels = [t.Text, t.Numeral, t.True, t.False, t.Null, t.ArrayWord].map(tokenLabel);
-const probeTokensMax = 200; // Beyond, the prefix would be parsed too often.
-
-/**
- * What could stand behind a prefix of a statement: each kind of token is tried there, and those that the grammar takes are listed.
- * Where a name may stand, keywords are not listed: each could be one.
- */
-function expectedAt(whole: readonly IToken[]): readonly string[] {
-  const isCall = whole[0]?.tokenType === t.Call || whole[0]?.tokenType === t.Explain;
-  if (isCall && whole.length > probeTokensMax) return expectedInCall(whole);
-  const prefix = whole.length > probeTokensMax ? shortened(whole) : whole;
-  if (prefix.length > probeTokensMax) return [];
-  const accepted = t.grammarTokens.filter((type) => isAccepted(prefix, type));
-  const broad = [t.TypeWord, t.Word].find((type) => accepted.includes(type));
-  const shown = accepted.filter((type) => broad === undefined || type === broad || !isKindOf(type, broad));
-  const labels = new Set(shown.map((type) => tokenLabel(type)));
-  if (isAccepted(prefix, EOF)) labels.add('the end of the statement');
-  return [...labels];
-}
-
-const isKindOf = (type: TokenType, broad: TokenType): boolean =>
-  (type.CATEGORIES ?? []).some((category) => category === broad || isKindOf(category, broad));
-
-/**
- * A long definition without what repeats, so that what may follow is the same: of the elements in parentheses and of the partitions
- * one after the other only the last is left.
- */
-function shortened(prefix: readonly IToken[]): readonly IToken[] {
-  const kept: IToken[] = [];
-  const opened: IToken[] = [];
-  let elementsStart = 0;
-  let partitionsStart: number | undefined;
-  for (const token of prefix) {
-    const { tokenType } = token;
-    const isOuter = opened.length === 1 && opened[0]?.tokenType === t.Open;
-    if (tokenType === t.Comma && isOuter) {
-      kept.length = elementsStart;
-      continue;
-    }
-    if (tokenType === t.Partition && opened.length === 0) {
-      partitionsStart ??= kept.length;
-      kept.length = partitionsStart;
-    }
-    kept.push(token);
-    if (closing.includes(tokenType)) opened.pop();
-    if (!opening.includes(tokenType)) continue;
-    opened.push(token);
-    if (opened.length === 1) elementsStart = kept.length;
-  }
-  return kept;
-}
-
-function isAccepted(prefix: readonly IToken[], type: TokenType): boolean {
-  const probe: IToken = { image: "''", startOffset: Number.MAX_SAFE_INTEGER, tokenTypeIdx: type.tokenTypeIdx ?? 0, tokenType: type };
-  parser.input = type === EOF ? [...prefix] : [...prefix, probe];
-  parser.statement();
-  return type === EOF ? parser.errors.length === 0 : parser.errors.every((error) => error.token !== probe);
-}
-
-/** The arguments of a CALL repeat. */
-function expectedInCall(prefix: readonly IToken[]): readonly string[] {
-  const last = prefix.at(-1)?.tokenType;
-  if (last === t.Comma) return [...literalLabels, tokenLabel(t.Word)];
-  return last === t.Arrow ? literalLabels : [t.Comma, t.Close].map(tokenLabel);
-}
-
-/** "A, B or C". */
-function listed(items: readonly string[]): string {
-  const last = items.at(-1) ?? '';
-  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} or ${last}`;
-}
-
-function hintFor(token: IToken, expected: readonly string[]): string {
-  if (/^[‘’“”„‚«»]/.test(token.image)) return "; this is a typographic quote, use '";
-  const wantsText = expected.includes(tokenLabel(t.Text)) && !expected.includes(tokenLabel(t.Word));
-  if (wantsText && token.tokenType === t.DoubleQuoted) return '; double quotes are for names, text stands in single quotes';
-  if (wantsText && token.tokenType === t.Identifier) return '; put text in single quotes';
-  return suggestion(token, expected);
-}
-
-/** "; did you mean X?" when a keyword is close to the word. */
-function suggestion(token: IToken, keywords: readonly string[]): string {
-  const near = nearest(
-    token.image.toUpperCase(),
-    keywords.filter((keyword) => /^[A-Z]+$/.test(keyword)),
-  );
-  return near === undefined ? '' : `; did you mean ${near}?`;
 }

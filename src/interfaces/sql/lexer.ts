@@ -172,6 +172,10 @@ export const Semicolon = define({ name: 'Semicolon', pattern: /;/, label: "';'" 
 // Control characters below the tab never come this far: parseScript refuses them.
 define({ name: 'Other', pattern: /[\t-\uffff]/ });
 
+/** Brackets of a definition: a query's are its own business. */
+export const opening: readonly TokenType[] = [Open, Less];
+export const closing: readonly TokenType[] = [Close, Greater];
+
 /** Every kind of token a statement of ours can hold, in the order a message should list them. */
 export const grammarTokens: readonly TokenType[] = [...tokens.filter((token) => token.LABEL !== undefined), Word, TypeWord];
 export const allTokens: readonly TokenType[] = [TypeWord, Word, ...tokens];
