@@ -3,9 +3,23 @@ import type { AclOperation } from '../../events/acls.ts';
 import { allCommands, type Command } from '../../src/deciders/commands.ts';
 import { sampleOf } from './samples.ts';
 
-/** Acts of the cluster itself: no interface offers them. */
-const own = ['joinCoordinator', 'loseCoordinator', 'takeLeadership', 'expireToken'];
-const creating = ['createInstance'];
+/** Acts of the cluster itself, and of tablet servers about themselves. */
+const own = [
+  'joinCoordinator',
+  'loseCoordinator',
+  'takeLeadership',
+  'expireToken',
+  'registerServer',
+  'loseServer',
+  'returnServer',
+  'stopServer',
+  'adjustIsr',
+  'electLeaders',
+  'advanceRebalance',
+  'timeOutMove',
+  'failRebalance',
+];
+const creating = ['createInstance', 'createDatabase'];
 const dropping = ['dropInstance'];
 const writing = [
   'beginTransaction',
@@ -19,13 +33,18 @@ const writing = [
   'finishTabletJob',
   'fixTabletStats',
   'fixTabletDatabase',
+  'planRebalance',
+  'addRebalanceMoves',
+  'cancelRebalance',
 ];
 /** Looked up in the state or in the command, so that they have tests of their own. */
 const others = ['grantAcls', 'revokeAcls', 'revokeToken'];
+/** Asked of a database or a table, not of the cluster. */
+const ofCatalog = ['alterDatabase', 'dropDatabase', 'createTable', 'alterTable', 'dropTable', 'createPartition', 'dropPartition'];
 
 /** @returns the operation on the cluster that an act needs; undefined where it is more than that */
 export function operationFor(name: string): AclOperation | undefined {
-  if (others.includes(name)) return undefined;
+  if (others.includes(name) || ofCatalog.includes(name)) return undefined;
   if (own.includes(name)) return 'CLUSTER_ACTION';
   if (creating.includes(name)) return 'CREATE';
   if (dropping.includes(name)) return 'DROP';

@@ -8,6 +8,7 @@ import { pageLimits } from './eventPages.ts';
 import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type SelectOptions } from './port.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
+import { serverTable } from './serverTable.ts';
 import { type Sees, viewOfTable } from './tableAccess.ts';
 import type { Timeline } from './timeline.ts';
 import { tokenTable } from './tokenTable.ts';
@@ -84,7 +85,7 @@ const procedures: SysTable = {
 };
 
 /** Those that the state holds entirely. */
-const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, tokenTable];
+const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, serverTable, tokenTable];
 
 /** The tables that SELECT and DESCRIBE know. */
 export const sysTables: readonly SysTable[] = [

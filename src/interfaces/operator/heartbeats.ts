@@ -3,20 +3,16 @@ import { z } from 'zod';
 import { identifier } from '../../../events/kit.ts';
 import { instanceOf } from '../../../projections/instances.ts';
 import { resolveInstance } from '../../deciders/instanceResolution.ts';
-import { type Heartbeat, type HeartbeatBoard, type Heartbeats, heartbeatLimits } from '../../engine/heartbeats.ts';
+import { type HeartbeatBoard, type Heartbeats, heartbeatLimits } from '../../engine/heartbeats.ts';
 import type { Node } from '../../engine/node.ts';
-import type { Logger } from '../../ports/logger.ts';
 import { type Rejection, rejection, rejections } from '../../rejection.ts';
-import type { NodeTls } from '../tls/nodeTls.ts';
-import { secureFetch } from '../tls/secureFetch.ts';
 import { refusals } from './answers.ts';
-import { signatureHeader, signatureOf } from './clusterSignature.ts';
+import { askLeader, type LeaderCallParts } from './leaderCall.ts';
 import { malformed, problemOfRejection, problemOfZod, Refused } from './problems.ts';
 import { type SignedParts, signedRoute } from './signedRoutes.ts';
 
 const heartbeatsPath = '/v1/compute-nodes/heartbeats';
 const passedOnPath = '/internal/v1/heartbeats';
-const leaderMs = 2_000;
 
 const port = z.number().int().min(-1).max(65_535);
 const count = z.number().int().min(0);
@@ -98,20 +94,13 @@ const own = (node: Pick<Node, 'role'>, heartbeats: Heartbeats): HeartbeatBoard =
 });
 const nobodyLeads: Rejection = rejection('NO_LEADER', '', 'no node keeps heartbeats at the moment');
 
-export interface BoardParts {
-  readonly logger: Logger;
-  /** Without one there is no other node. */
-  readonly clusterSecret?: string;
-  readonly tls?: Pick<NodeTls, 'agent'>;
-}
-
 /** Keeps reports while this node leads, else hands them to the leader and asks it, over its operator API. */
-export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, parts: BoardParts): HeartbeatBoard {
+export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, parts: LeaderCallParts): HeartbeatBoard {
   const here = own(node, heartbeats);
   return {
     record: async (heartbeat) => {
       if (node.role === 'leader') return await here.record(heartbeat);
-      const answer = await askLeader(node, parts, { heartbeat });
+      const answer = await askLeader(node, parts, passedOnPath, { heartbeat });
       if (answer === undefined) return nobodyLeads;
       if (answer.ok) return undefined;
       const { code, detail } = (await answer.json()) as { readonly code?: string; readonly detail?: string };
@@ -120,31 +109,9 @@ export function createHeartbeatBoard(node: Node, heartbeats: Heartbeats, parts: 
     },
     list: async () => {
       if (node.role === 'leader') return await here.list();
-      const answer = await askLeader(node, parts, {});
+      const answer = await askLeader(node, parts, passedOnPath, {});
       const listed = answer?.ok === true ? listJson.safeParse(await answer.json()) : undefined;
       return listed?.success === true ? listed.data.heartbeats : [];
     },
   };
-}
-
-/** @returns undefined when there is no leader, or none that answers */
-async function askLeader(
-  node: Node,
-  { clusterSecret, logger, tls }: BoardParts,
-  asked: { readonly heartbeat?: Heartbeat },
-): Promise<Response | undefined> {
-  const { leaderId, members } = node.status();
-  const leader = members.find(({ nodeId }) => nodeId === leaderId);
-  if (leader === undefined || clusterSecret === undefined) return undefined;
-  try {
-    const url = new URL(passedOnPath, leader.operatorUrl);
-    const text = JSON.stringify(asked);
-    const signature = signatureOf(clusterSecret, 'POST', passedOnPath, Buffer.from(text));
-    const headers = { [signatureHeader]: signature, 'content-type': 'application/json' };
-    const options = { headers, method: 'POST', body: text, signal: AbortSignal.timeout(leaderMs) };
-    return await (tls === undefined || url.protocol !== 'https:' ? fetch(url, options) : secureFetch(url, options, tls.agent));
-  } catch (error) {
-    logger.debug({ err: error, leader: leader.nodeId }, 'the leader was not reached with a heartbeat');
-    return undefined;
-  }
 }

@@ -42,10 +42,13 @@ import {
   rawAnswer,
   sendProblem,
 } from './problems.ts';
+import { passedServerHeartbeatRoutes } from './serverHeartbeats.ts';
+import { serverRoutes } from './servers.ts';
 import { sqlRoutes } from './sql.ts';
 import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
+import { tabletServerRoutes } from './tabletServers.ts';
 import { tokenRoutes } from './tokens.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -156,6 +159,8 @@ function registerRoutes(
   void http.register(eventRoutes, { node, history, authenticator: own.authenticator, streams: own.streams });
   void http.register(stateRoutes, { history });
   void http.register(heartbeatRoutes, { node, board });
+  void http.register(serverRoutes, { node });
+  void http.register(tabletServerRoutes, parts);
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });
   void http.register(logRoutes, { node, log });
@@ -165,6 +170,7 @@ function registerRoutes(
     const signed = { clusterSecret, logger: parts.logger };
     void http.register(submissionRoutes, { node, signed });
     void http.register(passedHeartbeatRoutes, { node, heartbeats, signed });
+    void http.register(passedServerHeartbeatRoutes, { node, signed });
   }
   void http.register(async (scope) => {
     scope.get('/openapi.json', { schema: { hide: true } }, async () => http.swagger());
