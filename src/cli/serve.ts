@@ -10,6 +10,9 @@ import { Heartbeats } from '../engine/heartbeats.ts';
 import { createHistory } from '../engine/history/historyClient.ts';
 import type { History } from '../engine/history/port.ts';
 import { Node, type StaticConfigs } from '../engine/node.ts';
+import type { Planner } from '../engine/planning/port.ts';
+import { createPlanner } from '../engine/planning/threadPlanner.ts';
+import { Rebalancing } from '../engine/rebalancing.ts';
 import { createMetaService, type MetaServiceServer } from '../interfaces/metaservice/server.ts';
 import { createHeartbeatBoard } from '../interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorServer } from '../interfaces/operator/http.ts';
@@ -71,6 +74,7 @@ interface Running {
   readonly node: Node;
   readonly log: OpenedLog['log'];
   readonly history: History;
+  readonly planner: Planner;
   readonly server: OperatorServer;
   /** Absent when it is off. */
   readonly metaService?: MetaServiceServer;
@@ -106,7 +110,7 @@ async function start(
       await join(running.node, settings, logger);
       return running;
     } catch (error) {
-      await Promise.all([running.server.close(0), running.metaService?.close(0), running.history.close()]);
+      await Promise.all([running.server.close(0), running.metaService?.close(0), running.history.close(), running.planner.close()]);
       running.closePeers();
       throw error;
     }
@@ -156,16 +160,18 @@ function assemble(settings: Settings, { log, membership }: OpenedLog, sealer: Ke
     memoryMb: historyMemoryMb,
   });
   const secret = clusterSecret === undefined ? {} : { clusterSecret };
+  const planner = createPlanner({ logger });
+  const rebalancing = new Rebalancing({ node, planner, clock: systemClock });
   const heartbeats = new Heartbeats(systemClock);
   const board = createHeartbeatBoard(node, heartbeats, { logger, tls, ...secret });
   const shared = { node, log, sealer, clock: systemClock, logger, tls };
   const authenticator = new Authenticator({ ...authentication, state: () => node.state, sealer, clock: systemClock, logger });
-  const server = createOperatorServer({ ...shared, history, release, heartbeats, board, authenticator, ...secret });
+  const server = createOperatorServer({ ...shared, history, rebalancing, release, heartbeats, board, authenticator, ...secret });
   const closePeers = (): void => {
     peers.close();
     tls.close();
   };
-  const running = { node, log, history, server, watchKeys, watchFiles, closePeers };
+  const running = { node, log, history, planner, server, watchKeys, watchFiles, closePeers };
   if (settings.metaService === undefined) return running;
   const { address, ...asked } = settings.metaService;
   const metaService = createMetaService({ ...shared, ...asked, heartbeats: board, port: address.port });
@@ -374,13 +380,13 @@ function untilAborted(signal: AbortSignal): Promise<undefined> {
 }
 
 /** Finishes what is under way and leaves the cluster; what has not ended by then is cut. */
-async function drain({ closePeers, history, metaService, node, server }: Running, logger: LeveledLogger): Promise<void> {
+async function drain({ closePeers, history, metaService, node, planner, server }: Running, logger: LeveledLogger): Promise<void> {
   const timer = setTimeout(() => {
     logger.error({}, `not everything had ended after ${renderSpan(drainMs)}; ending now`);
     process.exit(exitStatus.refused);
   }, drainMs);
   // The node first stops taking requests and finishes those it has: their answers still need the server.
-  await Promise.all([node.close(drainMs / 2), server.close(drainMs / 2), metaService?.close(drainMs / 2)]);
+  await Promise.all([node.close(drainMs / 2), server.close(drainMs / 2), metaService?.close(drainMs / 2), planner.close()]);
   await history.close();
   closePeers();
   clearTimeout(timer);

@@ -3,7 +3,7 @@ import { grouped } from './moments.ts';
 import { renderResult, renderSqlRefusal, type SqlFormat } from './sqlOutput.ts';
 import type { SqlOutcome, SqlResult, SqlSession } from './sqlSession.ts';
 import { lookAt } from './status.ts';
-import { styled, type Terminal, write } from './terminal.ts';
+import { harmless, styled, type Terminal, write } from './terminal.ts';
 
 /** Prints what a script was answered with. @returns the failure that a command ends with and a prompt shows */
 export async function report(
@@ -17,6 +17,8 @@ export async function report(
     // Where one table ends and the next begins could not be told otherwise.
     const gap = format !== 'json' && isTable(results[i - 1]) && isTable(result) ? '\n' : '';
     await write(terminal.out, gap + renderResult(result, format, terminal.out, terminal.env));
+    if (result.kind === 'rows' && result.note !== undefined)
+      await write(format === 'table' ? terminal.out : terminal.err, `${harmless(result.note)}\n`);
     if (result.kind === 'rows' && result.truncated === true)
       terminal.err.write(`only the first ${grouped(result.rows.length)} rows: narrow the query, or raise sql.result.max-rows with SET\n`);
   }

@@ -8,6 +8,8 @@ export type SqlResult =
       readonly columns: readonly { readonly name: string; readonly type: string }[];
       readonly rows: readonly (readonly unknown[])[];
       readonly truncated?: boolean;
+      /** What is to be said beside them, in lines. */
+      readonly note?: string;
       /** Of a CALL that changes something. */
       readonly position?: number;
     }

@@ -306,6 +306,7 @@ export const queryAccess: Access = known;
 export const procedureAccess: Readonly<Record<string, Access>> = {
   get_cluster_configs: describe,
   list_acl: judged('each entry DESCRIBE on its resource; others are left out'),
+  list_rebalance: describe,
 };
 
 /** Whether it is known who asks decides what `known` means; the others mean the same for everybody. */

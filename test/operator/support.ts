@@ -9,6 +9,8 @@ import { replayPage } from '../../src/engine/history/replay.ts';
 import { viewOf } from '../../src/engine/history/stateViews.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { Node, type NodeParts } from '../../src/engine/node.ts';
+import { createPlanner } from '../../src/engine/planning/threadPlanner.ts';
+import { Rebalancing } from '../../src/engine/rebalancing.ts';
 import { createHeartbeatBoard } from '../../src/interfaces/operator/heartbeats.ts';
 import { createOperatorServer, type OperatorParts, type OperatorServer } from '../../src/interfaces/operator/http.ts';
 import { createPeers } from '../../src/interfaces/operator/peers.ts';
@@ -43,6 +45,7 @@ class DirectHistory implements History {
 export interface Served {
   readonly node: Node;
   readonly history: History;
+  readonly rebalancing: Rebalancing;
   readonly server: OperatorServer;
   readonly log: HushedLog;
   readonly url: string;
@@ -103,16 +106,19 @@ export class ServedCluster {
       : new DirectHistory(this.hub, () => node.state.index);
     const heartbeats = new Heartbeats(clock);
     const board = createHeartbeatBoard(node, heartbeats, { logger: silent, clusterSecret: wish.clusterSecret ?? 'none', ...over });
-    const own = { node, log, history, sealer, clock, logger: silent, release: 'test', heartbeats, board };
+    const planner = createPlanner({ logger: silent });
+    const rebalancing = new Rebalancing({ node, planner, clock });
+    const own = { node, log, history, rebalancing, sealer, clock, logger: silent, release: 'test', heartbeats, board };
     const server = createOperatorServer({ ...own, ...parts });
     await server.listen({ host: '127.0.0.1', port });
     if (!isHeld) await node.start();
-    const served = { node, history, server, log, url, port };
+    const served = { node, history, rebalancing, server, log, url, port };
     this.served.set(nodeId, served);
     this.#closers.unshift(async () => {
       await server.close(1_000);
       await node.close();
       await history.close();
+      await planner.close();
       peers.close();
     });
     return served;

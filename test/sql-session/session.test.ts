@@ -148,6 +148,9 @@ describe('a session', () => {
       'sys.reset_cluster_configs',
       'sys.append_cluster_configs',
       'sys.subtract_cluster_configs',
+      'sys.rebalance',
+      'sys.list_rebalance',
+      'sys.cancel_rebalance',
     ]);
     expect((await rowsOf("SHOW PROCEDURES IN fluss_catalog.sys LIKE '%set\\_cluster%'"))?.map(([name]) => name)).toEqual([
       'sys.set_cluster_configs',
@@ -160,6 +163,9 @@ describe('a session', () => {
       'sys.get_cluster_configs',
       'sys.append_cluster_configs',
       'sys.subtract_cluster_configs',
+      'sys.rebalance',
+      'sys.list_rebalance',
+      'sys.cancel_rebalance',
     ]);
     expect(await rowsOf('SHOW CATALOGS')).toEqual([['fluss_catalog']]);
     expect(await rowsOf('SHOW DATABASES')).toEqual([['sys']]);
@@ -319,10 +325,10 @@ describe('mistakes', () => {
     ],
     [
       'a procedure of a later release',
-      "CALL sys.rebalance('RACK_AWARE')",
+      "CALL sys.drop_kv_snapshot_lease('lease')",
       'SQL_UNKNOWN_PROCEDURE',
-      'rebalance',
-      /no procedure 'rebalance'/,
+      'drop_kv_snapshot_lease',
+      /no procedure 'drop_kv_snapshot_lease'/,
     ],
     ['another catalog', 'CALL paimon.sys.get_cluster_configs()', 'SQL_UNKNOWN_CATALOG', 'paimon', /fluss_catalog/],
     ['another database', 'CALL db.get_cluster_configs()', 'SQL_UNKNOWN_DATABASE', 'db', /sys/],

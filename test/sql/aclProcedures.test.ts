@@ -268,7 +268,7 @@ test('a list has an order, and its caller sees what they may DESCRIBE and no mor
   ];
   expect(await rowsOf("CALL sys.list_acl('ANY')")).toEqual(all);
   const sealer = createSealer([{ keyId: 'k1', key: Buffer.alloc(32) }], 'k1');
-  const parts = { node: n1.node, history: n1.history, sealer, now: Date.now, catalog: 'fluss_catalog' };
+  const parts = { node: n1.node, history: n1.history, rebalancing: n1.rebalancing, sealer, now: Date.now, catalog: 'fluss_catalog' };
   const seenBy = async (principal: string, host: string) => {
     const statement = "CALL sys.list_acl('ANY'); SELECT resource, permission FROM sys.acls";
     const { failure, results } = await runScript(parts, { statement, principal, host });

@@ -86,6 +86,9 @@ export const procedureRows: readonly { readonly name: string; readonly right: Ri
   { name: 'reset_cluster_configs', right: 'ALTER', call: "sys.reset_cluster_configs('datalake.matrix')" },
   { name: 'append_cluster_configs', right: 'ALTER', call: "sys.append_cluster_configs('security.sasl.plain.credentials', 'x:y')" },
   { name: 'subtract_cluster_configs', right: 'ALTER', call: "sys.subtract_cluster_configs('security.sasl.plain.credentials', 'x:y')" },
+  { name: 'rebalance', right: 'WRITE', call: "sys.rebalance('RACK_AWARE')" },
+  { name: 'list_rebalance', right: 'DESCRIBE', call: 'sys.list_rebalance()' },
+  { name: 'cancel_rebalance', right: 'WRITE', call: 'sys.cancel_rebalance()' },
 ];
 /** Tables that everybody may read who is known; of `acls` each sees what they may. All others need DESCRIBE. */
 export const freeTables: readonly string[] = ['acls', 'procedures'];

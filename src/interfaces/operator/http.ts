@@ -7,6 +7,7 @@ import { Authenticator } from '../../authentication/authenticator.ts';
 import type { HeartbeatBoard, Heartbeats } from '../../engine/heartbeats.ts';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
+import type { Rebalancing } from '../../engine/rebalancing.ts';
 import type { EventLog } from '../../log/port.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../ports/logger.ts';
@@ -56,6 +57,7 @@ export interface OperatorParts {
   readonly node: Node;
   readonly log: Pick<EventLog, 'read' | 'head' | 'silentForMs'>;
   readonly history: History;
+  readonly rebalancing: Rebalancing;
   readonly sealer: KeyRing;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -162,7 +164,14 @@ function registerRoutes(
   void http.register(serverRoutes, { node });
   void http.register(tabletServerRoutes, parts);
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
-  void http.register(sqlRoutes, { node, history, sealer, clock, catalog: parts.catalog ?? 'fluss_catalog' });
+  void http.register(sqlRoutes, {
+    node,
+    history,
+    sealer,
+    rebalancing: parts.rebalancing,
+    clock,
+    catalog: parts.catalog ?? 'fluss_catalog',
+  });
   void http.register(logRoutes, { node, log });
   void http.register(healthRoutes, { node, readiness: own.readiness });
   void http.register(metricsRoutes, { metrics: own.metrics });

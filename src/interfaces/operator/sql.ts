@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
+import type { Rebalancing } from '../../engine/rebalancing.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type RejectionCode, rejections } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
@@ -34,6 +35,7 @@ const resultJson = z.discriminatedUnion('kind', [
     columns: z.array(z.strictObject({ name: z.string(), type: z.string() })),
     rows: z.array(z.array(z.unknown())),
     truncated: z.boolean().optional().describe('There were more: raise sql.result.max-rows.'),
+    note: z.string().optional().describe('What is to be said beside the rows, in lines.'),
     position: z.number().int().optional().describe('Of a CALL that changes something.'),
   }),
   z.strictObject({ kind: z.literal('done'), text: z.string() }),
@@ -53,6 +55,7 @@ export interface SqlParts {
   readonly node: Node;
   readonly history: History;
   readonly sealer: Sealer;
+  readonly rebalancing: Rebalancing;
   readonly clock: Clock;
   readonly catalog: string;
 }

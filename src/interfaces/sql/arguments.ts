@@ -33,7 +33,7 @@ export function bindArguments(procedure: string, parameters: readonly Parameter[
   const surplus = bindPositional(values, parameters, call.positional);
   if (surplus !== undefined) return refused('', `${procedure} takes ${countOf(parameters)}, this is one too many`, surplus.span.start);
   for (const { name, values: given } of call.named) {
-    const parameter = parameters.find((each) => each.name === name.text.toLowerCase());
+    const parameter = parameters.find((each) => each.name.toLowerCase() === name.text.toLowerCase());
     if (parameter === undefined) return refused(name.text, unknownArgument(procedure, parameters, name), name.span.start);
     if (values.has(parameter.name)) return refused(parameter.name, `argument ${parameter.name} is given twice`, name.span.start);
     const second = given[1];
@@ -76,7 +76,7 @@ const textsOf = (literals: readonly Literal[]): readonly ArgumentValue[] =>
 const textOf = (literal: Exclude<Literal, { kind: 'array' }>): string | null => (literal.kind === 'null' ? null : String(literal.value));
 
 function arrayIn(call: CallStatement, name: string, parameters: readonly Parameter[]): Literal | undefined {
-  const named = call.named.find((argument) => argument.name.text.toLowerCase() === name)?.values;
+  const named = call.named.find((argument) => argument.name.text.toLowerCase() === name.toLowerCase())?.values;
   const given = named ?? [call.positional[parameters.findIndex((each) => each.name === name)]];
   return given.find((literal) => literal?.kind === 'array');
 }

@@ -10,6 +10,7 @@ import type { Rejection } from '../../rejection.ts';
 import { aclProcedures } from './aclProcedures.ts';
 import type { ArgumentValue, Parameter } from './arguments.ts';
 import type { ArgumentFault, Column, Preview, Procedure } from './procedure.ts';
+import { rebalanceProcedures } from './rebalanceProcedures.ts';
 import { refusal } from './refusals.ts';
 
 const text = (name: string): Column => ({ name, type: 'STRING' });
@@ -153,6 +154,7 @@ export const procedures: readonly Procedure[] = [
     configPairs('Key, what to take out, and so on; from a map `name:value`, whatever the value.'),
     { ...pairWords(''), row: (key, value) => `Successfully subtracted '${value}' from configuration '${key}'.` },
   ),
+  ...rebalanceProcedures,
 ];
 
 /** Names are compared in lower case. */

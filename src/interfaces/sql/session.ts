@@ -7,6 +7,8 @@ import { denialOfRead } from '../../engine/authorization.ts';
 import { type History, HistoryRefused } from '../../engine/history/port.ts';
 import { sysTables } from '../../engine/history/tables.ts';
 import type { Node, Provenance, Reading } from '../../engine/node.ts';
+import type { Rebalancing } from '../../engine/rebalancing.ts';
+import type { Caller } from '../../engine/submission.ts';
 import { isRejection, type Rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { bindArguments, didYouMean } from './arguments.ts';
@@ -26,6 +28,7 @@ export interface SessionParts {
   readonly node: Node;
   readonly history: History;
   readonly sealer: Sealer;
+  readonly rebalancing: Rebalancing;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Name of the one catalog. */
@@ -52,6 +55,8 @@ export type StatementResult =
       readonly columns: readonly Column[];
       readonly rows: readonly (readonly unknown[])[];
       readonly truncated?: boolean;
+      /** What is to be said beside them, in lines. */
+      readonly note?: string;
       /** Of a CALL that changes something: its position. */
       readonly position?: number;
     }
@@ -76,9 +81,9 @@ export interface ScriptAnswer {
 
 type Ran = { readonly kind: 'result'; readonly result: StatementResult } | { readonly kind: 'failed'; readonly why: ScriptFailure };
 const done = (text: string): Ran => ({ kind: 'result', result: { kind: 'done', text } });
-const rows = (columns: readonly Column[], cells: readonly (readonly unknown[])[]): Ran => ({
+const rows = (columns: readonly Column[], cells: readonly (readonly unknown[])[], note = ''): Ran => ({
   kind: 'result',
-  result: { kind: 'rows', columns, rows: cells },
+  result: { kind: 'rows', columns, rows: cells, ...(note === '' ? {} : { note }) },
 });
 const failed = (why: ScriptFailure): Ran => ({ kind: 'failed', why });
 const no = (reason: StatementRefusal): Ran =>
@@ -233,8 +238,10 @@ class Session {
     if (bound.kind === 'refused') return no(bound.refusal);
     if (!call.explain) this.#calls += 1;
     const idempotencyKey = `${this.#idempotencyKey}/${this.#calls}`;
-    const act = named.act(bound.values, { sealer: this.#parts.sealer, idempotencyKey, asker: this.#asker });
+    const { rebalancing, sealer } = this.#parts;
+    const act = named.act(bound.values, { sealer, rebalancing, idempotencyKey, asker: this.#asker });
     if (act.kind === 'refused') return rejected(act.fault);
+    if (act.kind === 'work') return call.explain ? await this.#explainWork(act) : await this.#work(named, act, idempotencyKey);
     if (call.explain) return await this.#explain(named, act, idempotencyKey);
     if (act.kind === 'write') return await this.#write(named, act, idempotencyKey);
     const reading = await this.#look();
@@ -255,16 +262,29 @@ class Session {
     return denialOfRead(this.#parts.node.denials, { state, asker: this.#asker, what }, access);
   }
 
-  async #write(procedure: Procedure, act: Extract<Act, { kind: 'write' }>, idempotencyKey: string): Promise<Ran> {
+  #caller(idempotencyKey: string): Caller {
     const { host, principal, reason } = this.#request;
-    const caller = {
-      principal,
-      host,
-      interface: 'sql',
-      idempotencyKey,
-      ...(reason === undefined || reason === '' ? {} : { reason }),
-    } as const;
-    const outcome = await this.#parts.node.submit(act.command, caller);
+    return { principal, host, interface: 'sql', idempotencyKey, ...(reason === undefined || reason === '' ? {} : { reason }) };
+  }
+
+  async #work({ columns }: Procedure, act: Extract<Act, { kind: 'work' }>, idempotencyKey: string): Promise<Ran> {
+    const outcome = await act.run(this.#caller(idempotencyKey));
+    if (outcome.kind === 'rejected') return rejected(act.refused(outcome.rejection));
+    if (outcome.kind === 'unknown') return failed({ kind: 'unknown', idempotencyKey: this.#idempotencyKey, detail: outcome.detail });
+    const { position, rows: cells } = outcome;
+    this.#position = Math.max(this.#position, position);
+    this.#provenance = this.#parts.node.provenance;
+    return { kind: 'result', result: { kind: 'rows', columns, rows: cells, position } };
+  }
+
+  async #explainWork(act: Extract<Act, { kind: 'work' }>): Promise<Ran> {
+    const preview = await act.explain(this.#caller(this.#idempotencyKey));
+    if ('kind' in preview) return rejected(act.refused(preview.rejection));
+    return rows(preview.columns, preview.rows, preview.note);
+  }
+
+  async #write(procedure: Procedure, act: Extract<Act, { kind: 'write' }>, idempotencyKey: string): Promise<Ran> {
+    const outcome = await this.#parts.node.submit(act.command, this.#caller(idempotencyKey));
     if (outcome.kind === 'rejected') return rejected(act.refused(outcome.rejection));
     if (outcome.kind === 'unknown') return failed({ kind: 'unknown', idempotencyKey: this.#idempotencyKey, detail: outcome.detail });
     this.#position = Math.max(this.#position, outcome.position);
@@ -289,8 +309,8 @@ class Session {
     const decision = decide(reading.state, act.command, { now, commandId });
     if (decision.kind === 'rejected') return rejected(act.refused(decision.rejection));
     if (decision.events.length === 0) return done('nothing would change: everything is so already');
-    const { columns, rows: cells } = act.preview(decision.events);
-    return rows(columns, cells);
+    const { columns, note, rows: cells } = act.preview(decision.events);
+    return rows(columns, cells, note);
   }
 
   async #select({ text: query, span }: SelectStatement): Promise<Ran> {
