@@ -113,7 +113,13 @@ describe('createDatabase', () => {
 });
 
 describe('alterDatabase', () => {
-  const command = { name: 'alterDatabase', database: 'shop', ignoreIfNotExists: false, set: {}, removed: [] } as const;
+  const command: Extract<Command, { name: 'alterDatabase' }> = {
+    name: 'alterDatabase',
+    database: 'shop',
+    ignoreIfNotExists: false,
+    set: {},
+    removed: [],
+  };
   const rich = databaseCreated({ database: 'shop', properties: { a: '1', b: '2' }, comment: 'old' });
   test('sets, removes and comments', () =>
     given(rich)
@@ -422,7 +428,14 @@ describe('createTable', () => {
 });
 
 describe('alterTable', () => {
-  const altering = { name: 'alterTable', ...names, ignoreIfNotExists: false, set: {}, removed: [], columns: [] } as const;
+  const altering: Extract<Command, { name: 'alterTable' }> = {
+    name: 'alterTable',
+    ...names,
+    ignoreIfNotExists: false,
+    set: {},
+    removed: [],
+    columns: [],
+  };
   const altered = { tableId: 0, ...names, set: {}, removed: [], columns: [] };
   const kept = tableCreated({ ...data, properties: { 'table.log.ttl': '1 d', own: 'x' } });
   test('sets and removes', () =>
@@ -593,8 +606,8 @@ describe('createPartition', () => {
 });
 
 describe('dropPartition', () => {
-  const dropping = (...specs: readonly Readonly<Record<string, string>>[]) =>
-    ({ name: 'dropPartition', ...names, ignoreIfNotExists: false, specs: [...specs] }) as const;
+  type Dropping = Extract<Command, { name: 'dropPartition' }>;
+  const dropping = (...specs: Dropping['specs']): Dropping => ({ name: 'dropPartition', ...names, ignoreIfNotExists: false, specs });
   const parts = ['11', '12'].map((day, i) => partitionCreated({ tableId: 0, ...names, partitionId: i, spec: { day } }));
   const gone = (partitionId: number) => partitionDropped({ tableId: 0, ...names, partitionId, bucketCount: 1 });
   test('drops some, each once', () =>

@@ -19,6 +19,8 @@ import { certificatePrincipal } from '../tls/principal.ts';
 import { aclRoutes } from './acls.ts';
 import { actRoutes } from './acts.ts';
 import { authorizeReads, awaitTables } from './authorization.ts';
+import { bucketRoutes } from './buckets.ts';
+import { catalogRoutes } from './catalog.ts';
 import { configRoutes } from './configs.ts';
 import { boundConnections, connectionLimits, connectionOptions } from './connections.ts';
 import { dataKeyRoutes } from './dataKeys.ts';
@@ -157,6 +159,8 @@ function registerRoutes(
   void http.register(denialRoutes, { node });
   void http.register(instanceRoutes);
   void http.register(actRoutes, { node, sealer });
+  void http.register(catalogRoutes, { node });
+  void http.register(bucketRoutes, { node });
   void http.register(tokenRoutes, { node, clock });
   void http.register(eventRoutes, { node, history, authenticator: own.authenticator, streams: own.streams });
   void http.register(stateRoutes, { history });
