@@ -306,6 +306,8 @@ export const tableAccess: Readonly<Record<string, Access>> = {
   instances: describe,
   object_stores: describe,
   procedures: known,
+  rebalance_moves: describe,
+  rebalances: describe,
   servers: describe,
   storage_vaults: describe,
   tablet_jobs: describe,

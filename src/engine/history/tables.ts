@@ -7,6 +7,7 @@ import { dataKeyTable } from './dataKeyTable.ts';
 import { pageLimits } from './eventPages.ts';
 import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
 import { type EventQuery, type HistoryEvent, HistoryRefused, type Moment, type SelectOptions } from './port.ts';
+import { rebalanceTables } from './rebalanceTables.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
 import { serverTable } from './serverTable.ts';
 import { type Sees, viewOfTable } from './tableAccess.ts';
@@ -85,7 +86,7 @@ const procedures: SysTable = {
 };
 
 /** Those that the state holds entirely. */
-const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, serverTable, tokenTable];
+const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, serverTable, ...rebalanceTables, tokenTable];
 
 /** The tables that SELECT and DESCRIBE know. */
 export const sysTables: readonly SysTable[] = [
