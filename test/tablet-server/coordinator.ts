@@ -32,6 +32,8 @@ export class ScriptedCoordinator {
   readonly reports: IsrReport[] = [];
   /** Paths of requests in the order in which they came, without those for assignments and heartbeats. */
   readonly calls: string[] = [];
+  /** How often somebody was given a list. */
+  listsGiven = 0;
   clusterId = 'cluster-one';
   leaseMs = 600;
   settings: { copyBytesPerSec?: number; minInSyncReplicas: number } = { minInSyncReplicas: 1 };
@@ -172,6 +174,7 @@ export class ScriptedCoordinator {
 
   /** What one server shall hold. */
   listOf(id: number): object {
+    this.listsGiven += 1;
     const replicas = [...this.buckets.values()].filter((one) => one.replicas.includes(id));
     return { clusterId: this.clusterId, position: this.position, replicas, endpoints: this.endpoints(), settings: this.settings };
   }

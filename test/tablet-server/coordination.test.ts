@@ -1,0 +1,151 @@
+/**
+ * Goal: a server follows the newest assignment and no older one, reports under the epochs in force, and outlasts nodes that fail.
+ * Method: tablet servers in this process under a coordinator that the test lets fail, forget, repeat and fall behind.
+ */
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { CoordinatorClient } from '../../src/tablet-server/coordinatorClient.ts';
+import { TabletServerRefused } from '../../src/tablet-server/store.ts';
+import { append, bytesIn, connected, coordinator, digestOf, equalReplicas, folder, patience, tabletServer } from './servers.ts';
+
+test('it asks the next node when one is silent or has no leader, and heartbeats say how far it is', async () => {
+  const [blind, at] = [await coordinator(), await coordinator()];
+  blind.hasNoLeader = true;
+  const urls = ['http://127.0.0.1:1', blind.url, at.url]; // Nobody may listen on port 1.
+  const server = await tabletServer(at, 0, {
+    rack: 'r9',
+    capacityBytes: 1024,
+    coordinator: new CoordinatorClient({ serverId: 0, urls, fetch }),
+  });
+  expect(at.servers.get(0)).toMatchObject({ rack: 'r9', capacityBytes: 1024, endpoint: server.endpoint });
+  at.create(0, [0]);
+  await expect.poll(() => at.servers.get(0)?.appliedPosition, patience).toBe(at.position);
+  at.hasNoLeader = true;
+  at.create(1, [0]);
+  at.hasNoLeader = false;
+  await expect.poll(() => at.servers.get(0)?.appliedPosition, patience).toBe(at.position);
+  expect(server.status()).toEqual({ appliedPosition: at.position, replicas: 2, leads: 2 });
+});
+
+test('whom the coordinator no longer knows registers again', async () => {
+  const at = await coordinator();
+  await tabletServer(at, 0);
+  const first = at.servers.get(0);
+  at.servers.delete(0);
+  await expect.poll(() => at.servers.get(0), patience).toMatchObject({ directoryId: first?.directoryId, incarnation: first?.incarnation });
+});
+
+test('an id that another live server has is tried for a while, then given up', async () => {
+  const at = await coordinator();
+  const first = await tabletServer(at, 0);
+  await expect(tabletServer(at, 0)).rejects.toThrow(TabletServerRefused);
+  expect(at.calls.filter((call) => call === 'POST registration 0')).toHaveLength(6);
+  const second = tabletServer(at, 0);
+  await first.stop();
+  await second;
+});
+
+test('an older assignment than one that was acted on is not followed, not even by the next process', async () => {
+  const at = await coordinator();
+  at.position = 100;
+  const directory = folder();
+  const before = await tabletServer(at, 0, { directory });
+  at.create(0, [0]);
+  await expect.poll(async () => (await append(await connected(before.endpoint), 0, 1000)).ok, patience).toBe(true);
+  await before.close();
+  const newest = at.position;
+  const [kept] = [...at.buckets];
+  // A node that lags: it does not know of the bucket yet.
+  at.buckets.clear();
+  at.position = newest - 10;
+  const after = await tabletServer(at, 0, { directory });
+  const given = at.listsGiven;
+  await expect.poll(() => at.listsGiven, patience).toBeGreaterThan(given + 1);
+  expect(await digestOf(after.endpoint, 0)).toMatchObject({ length: 1000 });
+  expect(after.status()).toEqual({ appliedPosition: 0, replicas: 1, leads: 0 });
+  expect(await append(await connected(after.endpoint), 0, 1)).toMatchObject({ code: 'NOT_READY' });
+  at.position = newest;
+  if (kept !== undefined) at.buckets.set(...kept);
+  at.changed();
+  await expect.poll(async () => (await append(await connected(after.endpoint), 0, 1)).ok, patience).toBe(true);
+});
+
+test('an ISR is asked for under the epochs in force, and asked for again when the answer was lost', async () => {
+  const at = await coordinator();
+  const servers = [await tabletServer(at, 0), await tabletServer(at, 1), await tabletServer(at, 2)];
+  const endpoints = servers.map(({ endpoint }) => endpoint);
+  at.create(0, [0, 1]);
+  await expect.poll(async () => (await append(await connected(endpoints[0] ?? ''), 0, 1000)).ok, patience).toBe(true);
+  at.losesAnswersTo = 'isr';
+  at.grants = false;
+  at.change(0, { replicas: [0, 1, 2] });
+  await expect.poll(() => at.reports.length, patience).toBeGreaterThan(1);
+  const { bucketEpoch, leaderEpoch } = at.get(0);
+  expect(new Set(at.reports.map((report) => JSON.stringify(report)))).toEqual(
+    new Set([JSON.stringify({ tableId: 7, bucketId: 0, leaderEpoch, bucketEpoch, isr: [0, 1, 2] })]),
+  );
+  at.change(0, { leader: 1 });
+  const from = at.reports.length;
+  at.grants = true;
+  await expect.poll(() => at.get(0).isr, patience).toEqual([0, 1, 2]);
+  const late = at.reports.slice(from).filter((report) => report.leaderEpoch === leaderEpoch);
+  expect(late.length).toBeLessThan(2); // One may have been on its way.
+  expect(at.get(0)).toMatchObject({ leaderEpoch: leaderEpoch + 1, bucketEpoch: bucketEpoch + 2 });
+  await equalReplicas(endpoints, 0, 1000);
+});
+
+test('an epoch that is older than one it has seen is not taken, wherever it comes from', async () => {
+  const at = await coordinator();
+  const directory = folder();
+  const server = await tabletServer(at, 0, { directory });
+  at.create(0, [0]);
+  at.change(0, { leader: -1 });
+  at.change(0, { leader: 0 });
+  await expect.poll(async () => (await append(await connected(server.endpoint), 0, 5)).ok, patience).toBe(true);
+  expect(await readFile(join(directory, 'replicas', '7-0', 'leader-epoch'), 'utf8')).toBe('2\n');
+  at.buckets.set('7-0', { ...at.get(0), leaderEpoch: 1, bucketEpoch: 9 });
+  at.changed();
+  await expect.poll(() => at.servers.get(0)?.appliedPosition, patience).toBe(at.position);
+  expect(await append(await connected(server.endpoint), 0, 5)).toEqual({ ok: true, offset: 5 });
+  expect(await readFile(join(directory, 'replicas', '7-0', 'leader-epoch'), 'utf8')).toBe('2\n');
+});
+
+test('what a process left half done is finished: deletions go on, and what lies about in the directory does no harm', async () => {
+  const at = await coordinator();
+  const directory = folder();
+  await (await tabletServer(at, 0, { directory })).close();
+  await mkdir(join(directory, 'trash', '7-3.abc'));
+  await writeFile(join(directory, 'trash', '7-3.abc', 'data'), 'x');
+  await mkdir(join(directory, 'replicas', '7-1')); // Made, and nothing in it yet.
+  await writeFile(join(directory, 'server.json.next'), '{"half');
+  at.create(1, [0]);
+  const server = await tabletServer(at, 0, { directory });
+  expect(await readdir(join(directory, 'trash'))).toEqual([]);
+  await expect.poll(async () => (await append(await connected(server.endpoint), 1, Buffer.from('abc'))).ok, patience).toBe(true);
+  expect((await bytesIn(directory, 1)).toString()).toBe('abc');
+  await server.close();
+  await writeFile(join(directory, 'server.json'), '{"half');
+  await expect(tabletServer(at, 0, { directory })).rejects.toThrow('server.json is damaged');
+});
+
+test('stopping takes no coordinator; starting waits for one until it is told not to', async () => {
+  const at = await coordinator();
+  const server = await tabletServer(at, 0);
+  at.hasNoLeader = true;
+  await server.stop();
+  const stop = new AbortController();
+  const directory = folder();
+  const { TabletServer } = await import('../../src/tablet-server/server.ts');
+  const warned = new Promise<void>((resolve) => {
+    const logger = { debug: () => {}, info: () => {}, warn: () => resolve(), error: () => {} };
+    const client = new CoordinatorClient({ serverId: 1, urls: [at.url], fetch });
+    const starting = TabletServer.start(
+      { serverId: 1, directory, listen: { host: '127.0.0.1', port: 0 }, coordinator: client, logger },
+      stop.signal,
+    );
+    onTestFinished(() => expect(starting).rejects.toThrow('given up'));
+  });
+  await warned;
+  stop.abort(new Error('given up'));
+});
