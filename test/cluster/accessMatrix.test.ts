@@ -31,7 +31,7 @@ import {
 } from '../support/accessRows.ts';
 import { silent } from '../support/nodes.ts';
 
-const operations = ['ALL', 'WRITE', 'CREATE', 'DROP', 'ALTER', 'DESCRIBE'] as const;
+const operations = ['ALL', 'WRITE', 'CREATE', 'DROP', 'ALTER', 'DESCRIBE', 'CLUSTER_ACTION'] as const;
 const callers = ['nobody', 'root', ...operations.map((operation) => `may-${operation}`)];
 const token = 'a-token-for-tests';
 const text = (value: string): ConfigValue => ({ kind: 'text', text: value });
@@ -166,7 +166,7 @@ describe('the operator API', () => {
     expect([...new Set(operatorRows.map(({ name }) => name))].sort()).toEqual([...real, hidden].sort());
     const acts = metaServiceCommands.map(({ name }) => `POST /v1/acts/${name}`);
     const listed = real.filter((name) => !acts.includes(name));
-    const ofNodes = ['POST /internal/v1/submit', 'POST /internal/v1/heartbeats'];
+    const ofNodes = ['POST /internal/v1/submit', 'POST /internal/v1/heartbeats', 'POST /internal/v1/server-heartbeats'];
     expect(Object.keys(operatorAccess).sort()).toEqual([...listed, hidden, ...ofNodes, 'POST /v1/acts/:command'].sort());
   });
 

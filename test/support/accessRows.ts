@@ -7,7 +7,7 @@ import { sampleOf } from './samples.ts';
  * `open`: nobody is asked who they are. `known`: whoever is known. An operation: on the cluster. For the rest of the list see the
  * tests of each.
  */
-export type Right = 'open' | 'known' | 'ALL' | 'WRITE' | 'CREATE' | 'DROP' | 'ALTER' | 'DESCRIBE';
+export type Right = 'open' | 'known' | 'ALL' | 'WRITE' | 'CREATE' | 'DROP' | 'ALTER' | 'DESCRIBE' | 'CLUSTER_ACTION';
 export interface OperatorRow {
   /** Method and route, as the description of the API has them. */
   readonly name: string;
@@ -71,6 +71,28 @@ export const operatorRows: readonly OperatorRow[] = [
     currentFragmentNum: 0,
     lastFragmentUpdateTime: 0,
   }),
+  get('DESCRIBE', '/v1/servers'),
+  get('DESCRIBE', '/v1/servers/:serverId', '/v1/servers/7'),
+  send('ALTER', 'DELETE', '/v1/servers/:serverId', '/v1/servers/7'),
+  send('ALTER', 'PUT', '/v1/servers/:serverId/tag', '/v1/servers/7/tag', { tag: 'TEMPORARY_OFFLINE' }),
+  send('ALTER', 'DELETE', '/v1/servers/:serverId/tag', '/v1/servers/7/tag'),
+  send('CLUSTER_ACTION', 'POST', '/v1/servers/:serverId/registration', '/v1/servers/8/registration', {
+    directoryId: 'd8',
+    incarnation: 'i8',
+    endpoint: 'h8:1',
+  }),
+  send('CLUSTER_ACTION', 'DELETE', '/v1/servers/:serverId/registration', '/v1/servers/8/registration?incarnation=other'),
+  send('CLUSTER_ACTION', 'POST', '/v1/servers/:serverId/heartbeats', '/v1/servers/8/heartbeats', {
+    incarnation: 'i8',
+    appliedPosition: 0,
+    copies: [],
+  }),
+  get('CLUSTER_ACTION', '/v1/servers/:serverId/assignment', '/v1/servers/8/assignment'),
+  send('CLUSTER_ACTION', 'POST', '/v1/servers/:serverId/isr', '/v1/servers/8/isr', {
+    incarnation: 'i8',
+    buckets: [{ tableId: 1, bucketId: 0, leaderEpoch: 0, bucketEpoch: 0, isr: [8] }],
+  }),
+  send('CLUSTER_ACTION', 'POST', '/v1/servers/:serverId/shutdown', '/v1/servers/8/shutdown', { incarnation: 'i8' }),
   ...metaServiceCommands.map(({ input, name }) =>
     send(operationFor(name) as Right, 'POST', `/v1/acts/${name}`, `/v1/acts/${name}`, sampleOf(input)),
   ),
@@ -89,6 +111,8 @@ export const procedureRows: readonly { readonly name: string; readonly right: Ri
   { name: 'rebalance', right: 'WRITE', call: "sys.rebalance('RACK_AWARE')" },
   { name: 'list_rebalance', right: 'DESCRIBE', call: 'sys.list_rebalance()' },
   { name: 'cancel_rebalance', right: 'WRITE', call: 'sys.cancel_rebalance()' },
+  { name: 'add_server_tag', right: 'ALTER', call: "sys.add_server_tag('8', 'TEMPORARY_OFFLINE')" },
+  { name: 'remove_server_tag', right: 'ALTER', call: "sys.remove_server_tag('8', 'TEMPORARY_OFFLINE')" },
 ];
 /** Tables that everybody may read who is known; of `acls` each sees what they may. All others need DESCRIBE. */
 export const freeTables: readonly string[] = ['acls', 'procedures'];

@@ -12,6 +12,7 @@ import type { ArgumentValue, Parameter } from './arguments.ts';
 import type { ArgumentFault, Column, Preview, Procedure } from './procedure.ts';
 import { rebalanceProcedures } from './rebalanceProcedures.ts';
 import { refusal } from './refusals.ts';
+import { serverProcedures } from './serverProcedures.ts';
 
 const text = (name: string): Column => ({ name, type: 'STRING' });
 const configKeys = (isOptional: boolean, about: string): Parameter => ({ name: 'config_keys', isList: true, isOptional, about });
@@ -154,6 +155,7 @@ export const procedures: readonly Procedure[] = [
     configPairs('Key, what to take out, and so on; from a map `name:value`, whatever the value.'),
     { ...pairWords(''), row: (key, value) => `Successfully subtracted '${value}' from configuration '${key}'.` },
   ),
+  ...serverProcedures,
   ...rebalanceProcedures,
 ];
 
