@@ -233,31 +233,41 @@ const registered = z.object({ servers: z.array(z.object({ serverId: z.number(), 
 /** They go on trying by themselves: who is not there in time, or is not let in, is told of. */
 async function untilRegistered(
   directory: string,
-  { nodes, tabletServers }: Plan,
+  plan: Plan,
   children: ReadonlyMap<string, ChildProcess>,
   { authorization }: ClusterOptions,
   { err }: Terminal,
 ): Promise<void> {
   const deadline = performance.now() + registerMs;
-  const url = `${nodes[0] === undefined ? '' : urlOf(nodes[0])}/v1/servers`;
-  const missing = async (): Promise<readonly number[]> => {
-    const answer = await fetch(url, { headers: authorization === undefined ? {} : { authorization }, signal: AbortSignal.timeout(2000) });
-    const parsed = registered.safeParse(answer.ok ? await answer.json() : {});
-    const live = parsed.success ? parsed.data.servers.filter(({ status }) => status === 'LIVE').map(({ serverId }) => serverId) : [];
-    return tabletServers.map(({ serverId }) => serverId).filter((id) => !live.includes(id));
-  };
-  const all = tabletServers.map(({ serverId }) => serverId);
   const isGone = (id: number): boolean => {
     const child = children.get(tabletServerName(id));
     return child === undefined || hasEnded(child);
   };
-  let left = all;
+  let left = plan.tabletServers.map(({ serverId }) => serverId);
   while (left.length > 0 && performance.now() < deadline && !left.some(isGone)) {
-    left = [...(await missing().catch(() => all))];
+    const live = await liveServers(plan, authorization);
+    if (live === 'not let in') {
+      err.write('the tablet servers are not let in: give --token or --user of somebody with CLUSTER_ACTION on the cluster\n');
+      return;
+    }
+    left = left.filter((id) => !live.includes(id));
     if (left.length > 0) await pause(lookEveryMs);
   }
   for (const id of left)
     err.write(`tablet server ${id} is not registered; its log: ${join(directory, tabletServerName(id), 'tablet-server.log')}\n`);
+}
+
+async function liveServers({ nodes }: Plan, authorization: string | undefined): Promise<readonly number[] | 'not let in'> {
+  const headers = authorization === undefined ? {} : { authorization };
+  try {
+    const url = new URL('/v1/servers', nodes.map(urlOf)[0]);
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(2000) });
+    if (answer.status === 401 || answer.status === 403) return 'not let in';
+    const parsed = registered.safeParse(await answer.json());
+    return parsed.success ? parsed.data.servers.filter(({ status }) => status === 'LIVE').map(({ serverId }) => serverId) : [];
+  } catch {
+    return [];
+  }
 }
 
 async function untilReady(

@@ -1,6 +1,6 @@
 /**
- * Goal: `chancery cluster up` gives three real nodes on three real ZooKeepers that survive their leader, and leaves nothing behind,
- *   however it ends.
+ * Goal: `chancery cluster up` gives three real nodes on three real ZooKeepers that survive their leader, and three tablet servers, and
+ *   leaves nothing behind, however it ends.
  * Method: the real command; processes are killed as an operator would, and looked for by their ids.
  */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { chancery, folder, type Running, start } from '../cli/processes.ts';
 interface Up {
   readonly leaderId?: string;
   readonly nodes: readonly { readonly nodeId: string; readonly url: string; readonly pid: number }[];
+  readonly tabletServers: readonly { readonly serverId: number; readonly address: string; readonly pid: number }[];
   readonly zookeepers: readonly { readonly pid: number }[];
 }
 const seconds = 1000;
@@ -19,7 +20,7 @@ async function up(cwd: string): Promise<{ readonly running: Running; readonly to
   const running = start(['cluster', 'up', '--json'], { cwd });
   await vi.waitFor(() => expect(running.out(), running.err()).toContain('\n'), { timeout: 90 * seconds, interval: 100 });
   const told = JSON.parse(running.out()) as Up;
-  return { running, told, pids: [...told.nodes, ...told.zookeepers].map(({ pid }) => pid) };
+  return { running, told, pids: [...told.nodes, ...told.tabletServers, ...told.zookeepers].map(({ pid }) => pid) };
 }
 
 function isAlive(pid: number): boolean {
@@ -40,6 +41,9 @@ test('up, a write on a follower, the leader killed, a write again, down by every
   const set = (value: string, operator: string) =>
     chancery(['sql', '--operator', operator, `CALL sys.set_cluster_configs('datalake.paimon.note', '${value}')`], { cwd });
   expect((await set('one', follower?.url ?? '')).out).toContain(' · in force on 3 of 3 nodes\n');
+  const asked = 'SELECT server_id, status, rack FROM sys.servers ORDER BY server_id';
+  const listed = await chancery(['sql', '--operator', follower?.url ?? '', '--csv', asked], { cwd });
+  expect(listed.out).toBe('server_id,status,rack\r\n0,LIVE,r1\r\n1,LIVE,r2\r\n2,LIVE,r3\r\n');
   const second = await chancery(['cluster', 'up'], { cwd });
   expect(second.status).toBe(1);
   expect(second.err).toContain(`a cluster runs in ${cwd}/cluster already, process ${first.running.child.pid}\n`);
@@ -73,8 +77,9 @@ test('up, a write on a follower, the leader killed, a write again, down by every
   expect(last.told.leaderId).toBeUndefined();
   expect(last.running.err()).toContain('how the nodes are is not known: this node wants to know who asks\n');
   const env = { CHANCERY_USER: 'dana', CHANCERY_PASSWORD: 'secret' };
-  const asked = await Promise.all([{ cwd }, { cwd, env }].map((options) => chancery(['cluster', 'status', '--json'], options)));
-  expect(asked.map(({ status }) => status)).toEqual([1, 0]);
+  expect(last.running.err()).toContain('the tablet servers are not let in');
+  const statuses = await Promise.all([{ cwd }, { cwd, env }].map((options) => chancery(['cluster', 'status', '--json'], options)));
+  expect(statuses.map(({ status }) => status)).toEqual([1, 0]);
   const down = await chancery(['cluster', 'down'], { cwd });
   expect(down).toEqual({ status: 0, out: `down; its data is in ${cwd}/cluster\n`, err: expect.any(String) as string });
   await allGone([...last.pids, last.running.child.pid ?? 0]);
