@@ -26,7 +26,10 @@ export const rack = z
 export const capacityBytes = int64.min(0).describe('How many bytes it has room for; absent when it does not say.');
 const subjects = (data: { readonly serverId: number }): readonly string[] => [`server/${data.serverId}`];
 
-/** Raised by `registerServer`; folded by `projections/servers.ts`. Also when a known server starts again or says something else. */
+/**
+ * Raised by `registerServer`; folded by `projections/servers.ts`, and by `projections/buckets.ts` when a directory takes another one's
+ * place. Also when a known server starts again or says something else.
+ */
 export const serverRegistered = defineEvent('ServerRegistered', {
   about: 'A tablet server registered, started again, or moved.',
   version: 1,
@@ -37,6 +40,9 @@ export const serverRegistered = defineEvent('ServerRegistered', {
     endpoint,
     rack: rack.exactOptional(),
     capacityBytes: capacityBytes.exactOptional(),
+    replaces: directoryId
+      .exactOptional()
+      .describe('The data directory that it had before, when this is another one: its copies are not there.'),
   }),
   subjects,
 });

@@ -8,7 +8,10 @@ export interface BucketRow extends BucketRef {
   readonly replicas: readonly number[];
   /** One of the in-sync replicas; -1 when none of those is there. */
   readonly leader: number;
-  /** One more with each new leader, and when there is none any more: whoever leads with an older one is fenced. From 0. */
+  /**
+   * One more with each new leader, and when there is none any more: whoever leads with an older one is fenced. Also when a copy goes, with
+   * the directory of its server or because it is needed no more: what its leader knew of it must not count for the next one. From 0.
+   */
   readonly leaderEpoch: number;
   /** Those that have everything that was acknowledged: never empty, and the only ones that may lead. */
   readonly isr: readonly number[];
@@ -61,7 +64,12 @@ export const buckets = defineProjection<Buckets>({
     },
     ReplicasAdded: (state, { event: { data }, position }) => alter(state, data, { replicas: data.replicas }, position),
     LeaderHandedOver: (state, { event: { data }, position }) => alter(state, data, { leader: data.to }, position),
-    ReplicasDropped: (state, { event: { data }, position }) => alter(state, data, { replicas: data.replicas, isr: data.isr }, position),
+    ReplicasDropped: (state, { event: { data }, position }) =>
+      alter(state, data, { replicas: data.replicas, isr: data.isr, isNewTerm: true }, position),
+    ServerRegistered: (state, { event: { data }, position }) => {
+      if (data.replaces === undefined) return;
+      for (const row of [...bucketsOn(state as Buckets, data.serverId)]) alter(state, row, { isNewTerm: true }, position);
+    },
     TableDropped: (state, { event: { data }, position }) => {
       if (data.partitionIds.length === 0) remove(state, data, data.bucketCount, position);
       for (const partitionId of data.partitionIds) remove(state, { tableId: data.tableId, partitionId }, data.bucketCount, position);
@@ -70,17 +78,18 @@ export const buckets = defineProjection<Buckets>({
   },
 });
 
-function alter(
-  state: Writable<Buckets>,
-  ref: BucketRef,
-  to: Partial<Pick<BucketRow, 'isr' | 'leader' | 'replicas'>>,
-  position: number,
-): void {
+interface Change extends Partial<Pick<BucketRow, 'isr' | 'leader' | 'replicas'>> {
+  /** The leader begins anew, even if it is the same one. */
+  readonly isNewTerm?: boolean;
+}
+
+function alter(state: Writable<Buckets>, ref: BucketRef, { isNewTerm = false, ...to }: Change, position: number): void {
   const key = bucketKey(ref);
   const before = state.byKey.get(key);
   invariant(before !== undefined, `there is no bucket ${key}`);
+  const isOther = to.leader !== undefined && to.leader !== before.leader;
   const epochs = {
-    leaderEpoch: before.leaderEpoch + (to.leader === undefined || to.leader === before.leader ? 0 : 1),
+    leaderEpoch: before.leaderEpoch + (isOther || isNewTerm ? 1 : 0),
     bucketEpoch: before.bucketEpoch + 1,
   };
   const after = { ...before, ...to, ...epochs };

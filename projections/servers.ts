@@ -29,8 +29,10 @@ export const servers = defineProjection<Servers>({
   version: 1,
   initial: () => ({ byId: Table.empty(), position: 0 }),
   on: {
-    ServerRegistered: (state, { event: { data }, at, position }) =>
-      put(state, { ...data, status: 'LIVE', registeredAt: at, position }, position),
+    ServerRegistered: (state, { event: { data }, at, position }) => {
+      const { replaces: _, ...row } = data;
+      put(state, { ...row, status: 'LIVE', registeredAt: at, position }, position);
+    },
     ServerLost: (state, { event: { data }, at, position }) => {
       const row = rowOf(state, data.serverId, ({ status }) => status !== 'LOST', 'is lost already');
       put(state, { ...row, status: 'LOST', lostAt: at, lostBecause: data.because, position }, position);

@@ -52,7 +52,9 @@ export const registerServer = defineCommand({
       row.endpoint === command.endpoint &&
       row.rack === command.rack &&
       row.capacityBytes === command.capacityBytes;
-    return isKnown ? accept() : accept(serverRegistered(command));
+    if (isKnown) return accept();
+    const isReplaced = row !== undefined && row.directoryId !== command.directoryId;
+    return accept(serverRegistered({ ...command, ...(isReplaced ? { replaces: row.directoryId } : {}) }));
   },
 });
 

@@ -25,10 +25,10 @@ export const processOf = (serverId: number, start = 1): { readonly serverId: num
   serverId,
   incarnation: `start-${start}-of-${serverId}`,
 });
-const registration = (serverId: number, start = 1): Command => ({
+const registration = (serverId: number, start = 1, directory = 'directory-of'): Command => ({
   name: 'registerServer',
   ...processOf(serverId, start),
-  directoryId: `directory-of-${serverId}`,
+  directoryId: `${directory}-${serverId}`,
   endpoint: `tablet-${serverId}.example:9124`,
   ...(serverId === 4 ? {} : { rack: `Gebäude ${serverId % 2}`, capacityBytes: 1_000_000_000_000 }),
 });
@@ -182,7 +182,9 @@ const acts: readonly Act[] = [
   { name: 'stopServer', ...processOf(4) },
   { name: 'loseServer', ...processOf(4), because: 'STOPPED' },
   { name: 'forgetServer', serverId: 4 },
-  registration(3, 2),
+  { name: 'loseServer', ...processOf(3), because: 'LEASE_EXPIRED' },
+  elect,
+  registration(3, 2, 'new-disk-of'),
   ...dropActs,
 ];
 /** Those that can be given at any time, in any order, and are refused where they do not fit. */

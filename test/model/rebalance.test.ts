@@ -1,0 +1,150 @@
+/**
+ * Goal: whatever happens to servers while buckets move, every bucket stays legal, nothing that was acknowledged is lost, and once
+ * everybody is back the rebalance comes to its end.
+ * Method: random steps on a cluster in one thread, with plans of the real planner, reports that are late, doubled or lost, and servers
+ * that act on assignments long over; the rules are looked at after every event.
+ */
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import type { PlannedMove } from '../../events/rebalance.ts';
+import { stateHash } from '../../projections/kit.ts';
+import { currentRebalance } from '../../projections/rebalance.ts';
+import { isLive } from '../../projections/servers.ts';
+import { replay } from '../support/replay.ts';
+import { type Turn, turns } from './tabletCluster.ts';
+import { advance, begin, heal, isLed, ofRebalances, ofServers, Story, settleOnce, steps, type What } from './tabletSteps.ts';
+
+/** What makes a rebalance go on is drawn often, what ends servers seldom. */
+const usual: readonly What[] = [
+  'apply',
+  'apply',
+  'copyAll',
+  'reportAndDeliver',
+  'reportAndDeliver',
+  'write',
+  'write',
+  'advanceAll',
+  'electAll',
+  'start',
+  'return',
+];
+
+function tell(story: Story, told: readonly Turn<What>[]): void {
+  for (const turn of told) {
+    steps[turn.what](story, turn);
+    story.rules.everything(story.cluster);
+  }
+}
+
+/** Everybody is back and has done what it had to. */
+function endsWell(story: Story): void {
+  const { cluster } = story;
+  heal(story);
+  story.rules.everything(cluster);
+  const newest = currentRebalance(cluster.state.rebalance);
+  if (newest !== undefined) expect(['COMPLETED', 'CANCELED', 'FAILED']).toContain(newest.status);
+  for (const row of cluster.rows()) {
+    expect(isLed(row) && row.replicas.every((id) => isLive(cluster.state.servers, id)), JSON.stringify(row)).toBe(true);
+    expect([...row.isr].sort()).toEqual([...row.replicas].sort());
+  }
+  expect(stateHash(cluster.refolded())).toBe(stateHash(cluster.state));
+}
+
+const all: readonly What[] = [...usual, ...usual, ...usual, ...ofServers, ...ofRebalances];
+/** On one bucket, what seldom meets meets often. */
+const few: readonly What[] = [
+  'planAny',
+  'planAny',
+  'cancel',
+  'apply',
+  'apply',
+  'copyAll',
+  'report',
+  'deliver',
+  'reportAndDeliver',
+  'write',
+  'advanceAll',
+];
+
+test.each([
+  [
+    'many buckets',
+    [
+      [3, 4],
+      [2, 3],
+    ] as const,
+    all,
+    150,
+    60,
+  ],
+  ['one bucket', [[2, 1]] as const, [...few, ...few, ...all], 120, 50],
+])('a rebalance of %s through losses, late reports, time-outs and cancellations', (_, tables, whats, maxLength, numRuns) => {
+  const seen = new Set<string>();
+  fc.assert(
+    fc.property(turns<What>(whats, maxLength), (told) => {
+      const story = new Story(tables);
+      tell(story, told);
+      endsWell(story);
+      for (const { event } of story.cluster.log) seen.add(event.type);
+    }),
+    replay({ numRuns }).params,
+  );
+  expect([...seen]).toEqual(expect.arrayContaining(['MoveFinished', 'MoveFailed', 'MoveCanceled', 'LeadersElected', 'IsrChanged']));
+});
+
+/** One bucket on servers 0 and 1, led by 0, with a write that is acknowledged. */
+function oneBucket(): Story {
+  const story = new Story([]);
+  const { cluster } = story;
+  cluster.createTable([[0, 1]]);
+  settleOnce(story);
+  cluster.write(0, '0/0');
+  cluster.copy(1, '0/0');
+  expect(cluster.acknowledged.get('0/0')?.size).toBe(1);
+  return story;
+}
+const toServer2: PlannedMove = {
+  tableId: 0,
+  bucketId: 0,
+  originalLeader: 0,
+  newLeader: 0,
+  originalReplicas: [0, 1],
+  newReplicas: [0, 2],
+  steps: [{ askedBy: 'REPLICA_DISTRIBUTION', kind: 'REPLICA', from: 1, to: 2, reason: { because: 'BELOW_LIMIT', count: 0, limit: 1 } }],
+};
+
+test('a copy that was deleted between two moves is not taken for one in sync by a leader that never heard of it', () => {
+  const story = oneBucket();
+  const { cluster } = story;
+  const begins = () => {
+    begin(story, [], [toServer2], 1);
+    advance(story, () => true);
+    cluster.apply(2, cluster.state.position);
+  };
+  begins();
+  cluster.apply(0, cluster.state.position);
+  cluster.copy(2, '0/0');
+  cluster.give({ name: 'cancelRebalance' });
+  cluster.apply(2, cluster.state.position);
+  begins();
+  cluster.apply(0, cluster.state.position);
+  cluster.report(0);
+  for (const report of cluster.underWay) cluster.give(report);
+  story.rules.everything(cluster);
+});
+
+test('an empty directory in the place of one that was lost is not taken for in sync', () => {
+  const story = oneBucket();
+  const { cluster } = story;
+  // Server 1 falls behind and leaves; it has caught up, and its leader has said so, when its disk is gone.
+  cluster.report(0, (id) => id === 1);
+  for (const report of cluster.underWay.splice(0)) cluster.give(report);
+  cluster.apply(0, cluster.state.position);
+  cluster.report(0);
+  cluster.give({ name: 'loseServer', serverId: 1, incarnation: cluster.processes.get(1)?.incarnation ?? '', because: 'STOPPED' });
+  cluster.start(1, true);
+  expect(cluster.register(1)).toBe(1);
+  expect(cluster.underWay.length).toBe(1);
+  for (const report of cluster.underWay) cluster.give(report);
+  story.rules.everything(cluster);
+});
