@@ -382,3 +382,26 @@ describe('operators', () => {
     expect((await call(`${node.url}/v1/servers/2`)).json).toMatchObject({ status: 404, code: 'UNKNOWN_RESOURCE', field: 'serverId' });
   });
 });
+
+test('metrics count servers by status and tag, and buckets that nobody leads or copies that lag', async () => {
+  const lost = serverLost({ serverId: 2, because: 'STOPPED' });
+  const tagged = serverTagAdded({ serverIds: [0, 1], tag: 'PERMANENT_OFFLINE' });
+  const held = buckets(7, [0, 1], [2], [0, 2]);
+  const node = await one(clusterAfter(isThere(0), isThere(1), isThere(2), tagged, held, lost));
+  await vi.waitFor(async () => {
+    const { text } = await call(`${node.url}/metrics`);
+    const counted = text
+      .split('\n')
+      .filter((line) => /^chancery_(servers|servers_tagged|buckets|buckets_without_leader|replicas_lagging)[ {]/.test(line));
+    expect(counted).toEqual([
+      'chancery_servers{status="LIVE"} 2',
+      'chancery_servers{status="STOPPING"} 0',
+      'chancery_servers{status="LOST"} 1',
+      'chancery_servers_tagged{tag="PERMANENT_OFFLINE"} 2',
+      'chancery_servers_tagged{tag="TEMPORARY_OFFLINE"} 0',
+      'chancery_buckets 3',
+      'chancery_buckets_without_leader 1',
+      'chancery_replicas_lagging 2',
+    ]);
+  }, waits);
+});

@@ -6,6 +6,7 @@ import type { EventLog } from '../../log/port.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { Latencies } from './latencies.ts';
+import { watchServers } from './serverMetrics.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -21,6 +22,7 @@ export function createMetrics(node: Node, log: Pick<EventLog, 'silentForMs'>, st
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   watchNode(registry, node, log, streams);
+  watchServers(registry, () => node.state);
   if (tls?.isShown === true) watchCertificate(registry, tls);
   const appends = new Latencies();
   const registers = [registry];
