@@ -107,13 +107,14 @@ test('a member that it wants to be rid of counts until it is out', async () => {
 
 test('who is not in sync joins with everything that was inherited, not before', async () => {
   const { leadership, told } = await leading(100);
-  leadership.fetchedUpTo(1, 100);
   leadership.fetchedUpTo(2, 60);
   expect(leadership.wantedIsr()).toBeUndefined();
   const before = told.progress;
   leadership.fetchedUpTo(2, 100);
   expect(leadership.wantedIsr()).toEqual([0, 1, 2]);
   expect(told.progress).toBeGreaterThan(before);
+  leadership.fetchedUpTo(2, 99); // It lost something since.
+  expect(leadership.wantedIsr()).toBeUndefined();
 });
 
 test('who keeps up with a busy leader joins: at its last fetch it asks for what there was at the one before', async () => {
