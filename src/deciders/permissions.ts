@@ -232,6 +232,10 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
     kind: 'open',
     about: 'signed with the secret of the cluster; who may was judged by the node that sends it',
   },
+  'POST /internal/v1/rebalance-copies': {
+    kind: 'open',
+    about: 'signed with the secret of the cluster; who may was judged by the node that sends it',
+  },
   'GET /metrics': known,
   'GET /v1/status': known,
   'GET /v1/whoami': judged('nothing: it is about the caller'),
@@ -286,6 +290,14 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'GET /v1/servers/:serverId/assignment': on('CLUSTER_ACTION', 'tablet servers ask for it'),
   'POST /v1/servers/:serverId/isr': act,
   'POST /v1/servers/:serverId/shutdown': act,
+  'GET /v1/rebalances': describe,
+  'POST /v1/rebalances': act,
+  'POST /v1/rebalances/plan': judged('what beginning it needs'),
+  'POST /v1/rebalances/cancel': act,
+  'GET /v1/rebalances/:rebalanceId': describe,
+  'GET /v1/rebalances/:rebalanceId/moves': describe,
+  'GET /v1/rebalances/:rebalanceId/stream': describe,
+  'POST /v1/rebalances/:rebalanceId/cancel': act,
 };
 
 /** @param route as it was registered: `/v1/configs/:key` @returns undefined when nothing is said about it */

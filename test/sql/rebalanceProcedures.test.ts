@@ -174,7 +174,6 @@ describe('rebalance', () => {
 describe('EXPLAIN', () => {
   test('shows each server before and after, and begins nothing', async () => {
     const n1 = await served({ ...lopsided, tags: { 1: 'TEMPORARY_OFFLINE' } });
-    const before = n1.node.state.position;
     const [explained] = await ask(n1, "EXPLAIN CALL sys.rebalance('RACK_AWARE,REPLICA_DISTRIBUTION')");
     expect(explained?.columns?.map(({ name }) => name)).toEqual([
       'server',
@@ -194,7 +193,7 @@ describe('EXPLAIN', () => {
       '6 buckets would move: 6 replicas to copy, 0 of them change their leader alone.\nSERVER_TAG asks for 6.\nNothing was started.',
     );
     expect(explained?.position).toBeUndefined();
-    expect(n1.node.state.position).toBe(before);
+    expect(rebalanceRows(n1.node.state.rebalance)).toEqual([]);
   });
 
   test('says what a plan does not do', async () => {

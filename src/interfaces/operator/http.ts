@@ -23,6 +23,7 @@ import { bucketRoutes } from './buckets.ts';
 import { catalogRoutes } from './catalog.ts';
 import { configRoutes } from './configs.ts';
 import { boundConnections, connectionLimits, connectionOptions } from './connections.ts';
+import { CopyingBoard, copyingRoutes } from './copyingBoard.ts';
 import { dataKeyRoutes } from './dataKeys.ts';
 import { denialRoutes } from './denials.ts';
 import { EventStreams, type streamLimits } from './eventStreams.ts';
@@ -45,6 +46,7 @@ import {
   rawAnswer,
   sendProblem,
 } from './problems.ts';
+import { rebalanceRoutes } from './rebalances.ts';
 import { passedServerHeartbeatRoutes } from './serverHeartbeats.ts';
 import { serverRoutes } from './servers.ts';
 import { sqlRoutes } from './sql.ts';
@@ -167,6 +169,9 @@ function registerRoutes(
   void http.register(heartbeatRoutes, { node, board });
   void http.register(serverRoutes, { node });
   void http.register(tabletServerRoutes, parts);
+  const { authenticator, streams } = own;
+  const copying = new CopyingBoard(node, parts);
+  void http.register(rebalanceRoutes, { node, rebalancing: parts.rebalancing, copying, authenticator, streams });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, {
     node,
@@ -182,6 +187,7 @@ function registerRoutes(
   if (clusterSecret !== undefined) {
     const signed = { clusterSecret, logger: parts.logger };
     void http.register(submissionRoutes, { node, signed });
+    void http.register(copyingRoutes, { node, signed });
     void http.register(passedHeartbeatRoutes, { node, heartbeats, signed });
     void http.register(passedServerHeartbeatRoutes, { node, signed });
   }
