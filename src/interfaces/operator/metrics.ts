@@ -6,6 +6,7 @@ import type { EventLog } from '../../log/port.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { Latencies } from './latencies.ts';
+import { watchRebalances } from './rebalanceMetrics.ts';
 import { watchServers } from './serverMetrics.ts';
 
 export interface Metrics {
@@ -23,6 +24,7 @@ export function createMetrics(node: Node, log: Pick<EventLog, 'silentForMs'>, st
   collectDefaultMetrics({ register: registry });
   watchNode(registry, node, log, streams);
   watchServers(registry, () => node.state);
+  watchRebalances(registry, node);
   if (tls?.isShown === true) watchCertificate(registry, tls);
   const appends = new Latencies();
   const registers = [registry];
