@@ -92,16 +92,15 @@ export class Assignments {
     for (;;) {
       const { state } = this.#node.replica;
       const isKnown = serverOf(state.servers, serverId) !== undefined;
-      const isOld = state.position < after;
       if (this.#node.role === 'fault') return refuse('NODE_FAULT', 'this node stopped serving');
-      if (isKnown && !isOld && this.#changedAt(state, serverId) > after)
-        return { kind: 'assignment', assignment: assignmentOf(state, serverId) };
+      if (isKnown && this.#changedAt(state, serverId) > after) return { kind: 'assignment', assignment: assignmentOf(state, serverId) };
       const left = deadline - this.#clock.now();
       if (left > 0 && !signal.aborted && !this.#isClosed) {
         await this.#change({ serverId, after }, left, signal);
         continue;
       }
-      if (isOld) return refuse('NOT_CAUGHT_UP', `this node is at position ${state.position}, not yet at ${after}`, 'after');
+      if (state.position < after)
+        return refuse('NOT_CAUGHT_UP', `this node is at position ${state.position}, not yet at ${after}`, 'after');
       if (!isKnown) return refuse('UNKNOWN_SERVER', `tablet server ${serverId} is not known`, 'serverId');
       return { kind: 'unchanged', position: state.position };
     }
@@ -112,7 +111,7 @@ export class Assignments {
     this.#isClosed = true;
     this.#stopListening();
     this.#cancelDirectory?.();
-    for (const { wake } of [...this.#waiting]) wake();
+    for (const { wake } of this.#waiting) wake();
   }
 
   /** Position of the newest event that a server would notice. Looks at nothing but its own row. */
@@ -126,16 +125,14 @@ export class Assignments {
     // Hundreds of servers may come at once, and each of them is news to all others.
     if (before.servers.position !== after.servers.position && this.#waiting.size > 0)
       this.#cancelDirectory ??= this.#clock.after(assignmentLimits.directoryMs, () => this.#tellDirectory());
-    for (const { after: known, serverId, wake } of [...this.#waiting]) {
-      const holdings = holdingsOf(after.buckets, serverId)?.position ?? 0;
-      const hasCaughtUp = before.position < known && after.position >= known;
-      if (hasNewSettings || hasCaughtUp || holdings > Math.max(known, before.position)) wake();
-    }
+    if (before.buckets === after.buckets && !hasNewSettings) return;
+    for (const { after: known, serverId, wake } of this.#waiting)
+      if (hasNewSettings || (holdingsOf(after.buckets, serverId)?.position ?? 0) > known) wake();
   }
 
   #tellDirectory(): void {
     this.#cancelDirectory = undefined;
-    for (const { wake } of [...this.#waiting]) wake();
+    for (const { wake } of this.#waiting) wake();
   }
 
   /** Waits for whatever concerns a server, at most `ms`. */
