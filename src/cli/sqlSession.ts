@@ -81,7 +81,7 @@ export class SqlSession {
   /** The answer did not come. A script that only reads is as if it had never been sent. */
   #lost(error: unknown, statement: string, key: string): SqlOutcome {
     const detail = error instanceof NotReachable ? error.message : 'the answer was not waited for';
-    if (/\bcall\b/i.test(statement)) return { kind: 'unknown', detail, key, results: [] };
+    if (/\b(?:call|create|alter|drop)\b/i.test(statement)) return { kind: 'unknown', detail, key, results: [] };
     throw new NotReachable(detail, false);
   }
 }

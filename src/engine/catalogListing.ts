@@ -3,7 +3,8 @@ import { type DatabaseRow, databaseRows, type TableRow, tableRows } from '../../
 import type { State } from '../../projections/state.ts';
 import { databaseResource, tableResource } from '../deciders/resources.ts';
 
-type Sees = (resource: AclResource) => boolean;
+/** Whether somebody sees what is said about a resource. */
+export type Sees = (resource: AclResource) => boolean;
 
 /** Sorted once for each version of the tables. */
 const sortedTables = new WeakMap<object, readonly TableRow[]>();

@@ -168,7 +168,7 @@ describe('a session', () => {
       'sys.cancel_rebalance',
     ]);
     expect(await rowsOf('SHOW CATALOGS')).toEqual([['fluss_catalog']]);
-    expect(await rowsOf('SHOW DATABASES')).toEqual([['sys']]);
+    expect(await rowsOf('SHOW DATABASES')).toEqual([['fluss'], ['sys']]);
     expect((await rowsOf('USE sys; SHOW TABLES'))?.map(([name]) => name)).toEqual([
       'acls',
       'cluster_configs',
@@ -334,10 +334,10 @@ describe('mistakes', () => {
       /no procedure 'drop_kv_snapshot_lease'/,
     ],
     ['another catalog', 'CALL paimon.sys.get_cluster_configs()', 'SQL_UNKNOWN_CATALOG', 'paimon', /fluss_catalog/],
-    ['another database', 'CALL db.get_cluster_configs()', 'SQL_UNKNOWN_DATABASE', 'db', /sys/],
-    ['another database to use', 'USE shop', 'SQL_UNKNOWN_DATABASE', 'shop', /sys/],
+    ['another database', 'CALL db.get_cluster_configs()', 'SQL_NO_PROCEDURES', 'db', /sys/],
+    ['another database to use', 'USE shop', 'UNKNOWN_DATABASE', 'shop', /Database shop does not exist/],
     ['another catalog to use', 'USE CATALOG shop', 'SQL_UNKNOWN_CATALOG', 'shop', /fluss_catalog/],
-    ['tables of nowhere', 'SHOW TABLES FROM shop', 'SQL_UNKNOWN_DATABASE', 'shop', /sys/],
+    ['tables of nowhere', 'SHOW TABLES FROM shop', 'UNKNOWN_DATABASE', 'shop', /Database shop does not exist/],
     [
       'an unknown argument',
       "CALL sys.set_cluster_configs(config_pair => 'a', 'b')",
@@ -436,8 +436,8 @@ describe('mistakes', () => {
       -1,
       /'datalake\.format' must be configured/,
     ],
-    ['a table to create', 'CREATE TABLE t (a INT)', 'SQL_NOT_AVAILABLE', 'CREATE', /CREATE TABLE is not available in this release/],
-    ['a database to drop', 'DROP DATABASE shop', 'SQL_NOT_AVAILABLE', 'DROP', /DROP DATABASE is not available/],
+    ['a table to create', 'CREATE TABLE t (a INT)', 'SQL_SYSTEM_DATABASE', 't', /the database sys holds the system tables/],
+    ['a database to drop', 'DROP DATABASE shop', 'UNKNOWN_DATABASE', 'shop', /Database shop does not exist/],
     ['something to describe that is not there', 'DESCRIBE sys.event', 'SQL_UNKNOWN_OBJECT', 'event', /did you mean events\?/],
     ['an unknown property', "SET 'sql.result.max-row' = '5'", 'SQL_UNKNOWN_PROPERTY', 'SET', /did you mean sql\.result\.max-rows\?/],
     ['a wrong property', "SET 'sql.result.max-rows' = 'many'", 'SQL_INVALID_PROPERTY', 'SET', /a whole number from 1 to 10000/],
@@ -449,7 +449,7 @@ describe('mistakes', () => {
     const before = n1.node.state.position;
     const lead = 'SHOW CATALOGS;\n  -- a line before it\n  ';
     const { status, json, headers } = await sql(n1.url, lead + statement);
-    expect([status, json['code']], JSON.stringify(json)).toEqual([400, code]);
+    expect([status, json['code']], JSON.stringify(json)).toEqual([code === 'UNKNOWN_DATABASE' ? 404 : 400, code]);
     expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
     expect(json['detail']).toMatch(message);
     expect(json['remedy']).toMatch(/\S/);
@@ -480,7 +480,7 @@ describe('mistakes', () => {
     ['an unknown field', { statement: '', sql: '' }, 'sql'],
   ])('%s', async (_, body, field) => {
     const { status, json } = await call(`${n1.url}/v1/sql`, { body });
-    expect([status, json['field']]).toEqual([400, field]);
+    expect([status, json['field']]).toEqual([field === 'database' ? 404 : 400, field]);
   });
 
   test('nothing to do is done', async () => {

@@ -17,7 +17,7 @@ import { reason, writeHeaders } from './requests.ts';
 const scriptKey = z
   .string()
   .regex(/^[\x21-\x7e]{1,120}$/, 'between 1 and 120 visible ASCII characters')
-  .describe('Same key, same script: each CALL is done once. The n-th CALL has this key, a slash and n.');
+  .describe('Same key, same script: each change is done once. The n-th CALL, CREATE, ALTER or DROP has this key, a slash and n.');
 const body = z.strictObject({
   statement: z.string().describe('One statement, or several with semicolons between them.'),
   catalog: z.string().max(256).optional().describe('As the last answer gave it.'),
@@ -36,7 +36,7 @@ const resultJson = z.discriminatedUnion('kind', [
     rows: z.array(z.array(z.unknown())),
     truncated: z.boolean().optional().describe('There were more: raise sql.result.max-rows.'),
     note: z.string().optional().describe('What is to be said beside the rows, in lines.'),
-    position: z.number().int().optional().describe('Of a CALL that changes something.'),
+    position: z.number().int().optional().describe('Of a statement that changes something.'),
   }),
   z.strictObject({ kind: z.literal('done'), text: z.string() }),
 ]);
@@ -129,7 +129,7 @@ function problemOfFailure(source: string, ran: ScriptAnswer, statementIndex: num
 function problemOf(why: ScriptFailure): Problem {
   if (why.kind === 'unknown') {
     const { idempotencyKey, detail } = why;
-    const remedy = `Send the same script again with the idempotency key ${idempotencyKey}: each CALL is done at most once.`;
+    const remedy = `Send the same script again with the idempotency key ${idempotencyKey}: each change is done at most once.`;
     return problem('OUTCOME_UNKNOWN', `It may have been done or not: ${detail}.`, { remedy, more: { commandId: idempotencyKey } });
   }
   if (why.kind === 'query') {

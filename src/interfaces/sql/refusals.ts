@@ -4,11 +4,12 @@ export const statementRefusals = {
   WRONG_ARGUMENTS: 'DESCRIBE followed by the name of the procedure shows its arguments.',
   INVALID_ARGUMENT: 'DESCRIBE followed by the name of the procedure shows its arguments. Nothing was changed.',
   UNKNOWN_CATALOG: 'SHOW CATALOGS lists the catalogs; the name may be left out.',
-  UNKNOWN_DATABASE: 'SHOW DATABASES lists the databases; system tables and procedures are in sys.',
+  NO_PROCEDURES: 'Call it as sys.<name>; SHOW PROCEDURES lists what can be called.',
   UNKNOWN_OBJECT: 'SHOW TABLES and SHOW PROCEDURES list what can be described.',
   UNKNOWN_PROPERTY: 'SET without anything behind it lists the properties.',
   INVALID_PROPERTY: 'Give a value as the message says.',
-  NOT_AVAILABLE: 'SHOW PROCEDURES and SHOW TABLES list what this release offers.',
+  SYSTEM_DATABASE: 'Name another database, as in fluss.orders, or USE one first; SHOW DATABASES lists them. Nothing was changed.',
+  GIVEN_TWICE: 'Give it once. Nothing was changed.',
   SCRIPT_TOO_LONG: 'Send the remaining statements in a script of their own.',
 } as const;
 export type StatementRefusalCode = keyof typeof statementRefusals;

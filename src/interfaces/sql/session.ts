@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto';
+import type { AclResource } from '../../../events/acls.ts';
+import { type TableRow, tableOf } from '../../../projections/catalog.ts';
 import type { State } from '../../../projections/state.ts';
-import type { Asker } from '../../deciders/authorizer.ts';
+import { mayDescribe } from '../../deciders/acls.ts';
+import { type Asker, isAuthorizing } from '../../deciders/authorizer.ts';
 import { decide } from '../../deciders/commands.ts';
 import { type Access, denialOfCommand, procedureAccess, queryAccess } from '../../deciders/permissions.ts';
+import { databaseResource, tableResource } from '../../deciders/resources.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
+import type { Sees } from '../../engine/catalogListing.ts';
 import { type History, HistoryRefused } from '../../engine/history/port.ts';
 import { sysTables } from '../../engine/history/tables.ts';
 import type { Node, Provenance, Reading } from '../../engine/node.ts';
@@ -12,7 +17,43 @@ import type { Caller } from '../../engine/submission.ts';
 import { isRejection, type Rejection } from '../../rejection.ts';
 import type { Sealer } from '../../secrets/port.ts';
 import { bindArguments, didYouMean } from './arguments.ts';
-import type { CallStatement, DescribeStatement, LikeFilter, Name, SelectStatement, ShowStatement, Statement, UseStatement } from './ast.ts';
+import type {
+  CallStatement,
+  DefinitionStatement,
+  DescribeDatabaseStatement,
+  DescribeStatement,
+  LikeFilter,
+  Name,
+  SelectStatement,
+  ShowStatement,
+  Statement,
+  UseStatement,
+} from './ast.ts';
+import {
+  catalogFault,
+  databaseNamed,
+  isSystem,
+  type NamedDatabase,
+  type NamedTable,
+  systemDatabase,
+  systemFault,
+  tableNamed,
+  unknownCatalog,
+  type Where,
+} from './catalogNames.ts';
+import {
+  createStatement,
+  databaseFault,
+  databaseNames,
+  databaseWanted,
+  describedDatabase,
+  describedTable,
+  type Shown,
+  shownPartitions,
+  tableNames,
+  tableWanted,
+} from './catalogStatements.ts';
+import { definitionOf } from './definitionStatements.ts';
 import { parseScript } from './grammar.ts';
 import { matchesLike } from './like.ts';
 import type { Act, ArgumentFault, Column, Procedure } from './procedure.ts';
@@ -43,7 +84,7 @@ export interface ScriptRequest {
   readonly catalog?: string;
   readonly database?: string;
   readonly properties?: Properties;
-  /** At most 120 characters: the n-th CALL has this one, a slash and n. */
+  /** At most 120 characters: the n-th statement that may change something has this one, a slash and n. */
   readonly idempotencyKey?: string;
   readonly reason?: string;
   readonly atLeast?: number;
@@ -57,7 +98,7 @@ export type StatementResult =
       readonly truncated?: boolean;
       /** What is to be said beside them, in lines. */
       readonly note?: string;
-      /** Of a CALL that changes something: its position. */
+      /** Of a statement that changes something: its position. */
       readonly position?: number;
     }
   | { readonly kind: 'done'; readonly text: string };
@@ -90,12 +131,7 @@ const no = (reason: StatementRefusal): Ran =>
   failed({ kind: 'rejected', reason, ...(reason.offset === undefined ? {} : { offset: reason.offset }) });
 const rejected = ({ reason, offset }: ArgumentFault): Ran =>
   failed({ kind: 'rejected', reason, ...(offset === undefined ? {} : { offset }) });
-const notAvailable = (words: string, offset: number): Ran =>
-  no(refusal('NOT_AVAILABLE', '', `${words} is not available in this release`, offset));
 const text = (name: string): Column => ({ name, type: 'STRING' });
-
-/** The virtual database of system tables and procedures: the only one of this release. */
-const systemDatabase = 'sys';
 
 /**
  * Runs a script, statement by statement, up to the first that fails. Each statement sees what those before it did.
@@ -115,7 +151,7 @@ async function runAll(
   statements: readonly Statement[],
   results: StatementResult[],
 ): Promise<ScriptAnswer['failure']> {
-  const start = session.start();
+  const start = session.start(statements[0]);
   const opening = 'kind' in start ? start : await start;
   if (opening.kind === 'failed') return { statementIndex: 0, why: opening.why };
   const end = now() + sessionLimits.scriptMs;
@@ -159,14 +195,20 @@ class Session {
   }
 
   /** Checks what the client brought along, and waits for what it wants to see. */
-  start(): Ran | Promise<Ran> {
+  start(first: Statement | undefined): Ran | Promise<Ran> {
     if (this.#catalog !== this.#parts.catalog) return no(unknownCatalog(this.#parts.catalog, this.#catalog, 'catalog'));
-    if (this.#database.toLowerCase() !== systemDatabase) return no(unknownDatabase(this.#database, 'database'));
     for (const [key, value] of Object.entries(this.#properties)) {
       const fault = settingFault(key, value);
       if (fault !== undefined) return no({ ...fault, field: `properties.${fault.field}` });
     }
-    return this.#request.linearizable === true ? this.#look(true).then(asRan) : done('');
+    // Somebody else may have dropped the database that this session is in: then there must be a way out of it.
+    const isLeft = isSystem(this.#database) || first?.kind === 'use';
+    if (isLeft && this.#request.linearizable !== true) return done('');
+    return this.#look(this.#request.linearizable).then((reading) => {
+      if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+      const fault = isLeft ? undefined : databaseFault(reading.state, { database: this.#database }, this.#sees(reading.state));
+      return fault === undefined ? done('') : rejected({ reason: { ...fault.reason, field: 'database' } });
+    });
   }
 
   end(): Omit<ScriptAnswer, 'results' | 'failure'> {
@@ -181,11 +223,11 @@ class Session {
       case 'select':
         return await this.#select(statement);
       case 'show':
-        return this.#show(statement);
+        return await this.#show(statement);
       case 'use':
-        return this.#use(statement);
+        return await this.#use(statement);
       case 'describe':
-        return this.#describe(statement);
+        return await this.#describe(statement);
       case 'set': {
         if (statement.assignment === undefined) return rows([text('key'), text('value'), text('about')], settingRows(this.#properties));
         const { key, value } = statement.assignment;
@@ -202,10 +244,13 @@ class Session {
       case 'createTable':
       case 'dropTable':
       case 'alterTable':
+        return await this.#define(statement);
       case 'showPartitions':
+        return await this.#ofTable(statement, (row, state) => shownPartitions(state, row, statement.partition));
       case 'showCreateTable':
+        return await this.#ofTable(statement, (row) => ({ columns: [text('result')], rows: [[createStatement(row, this.#catalog)]] }));
       case 'describeDatabase':
-        return notAvailable(statement.kind.replace(/[A-Z]/g, ' $&').toUpperCase(), statement.span.start);
+        return await this.#describeDatabase(statement);
     }
   }
 
@@ -340,49 +385,150 @@ class Session {
     }
   }
 
-  #show({ what, from, like }: ShowStatement): Ran {
+  /** Changes the catalog. */
+  async #define(statement: DefinitionStatement): Promise<Ran> {
+    this.#calls += 1;
+    const idempotencyKey = `${this.#idempotencyKey}/${this.#calls}`;
+    const definition = definitionOf(statement, this.#where, idempotencyKey);
+    if (definition.kind === 'refused') return rejected(definition.fault);
+    const { command } = definition;
+    const outcome = await this.#parts.node.submit(command, this.#caller(idempotencyKey));
+    if (outcome.kind === 'rejected') return rejected(definition.refused(outcome.rejection));
+    if (outcome.kind === 'unknown') return failed({ kind: 'unknown', idempotencyKey: this.#idempotencyKey, detail: outcome.detail });
+    this.#position = Math.max(this.#position, outcome.position);
+    this.#provenance = this.#parts.node.provenance;
+    if (command.name === 'dropDatabase' && command.database === this.#database) this.#database = systemDatabase;
+    return { kind: 'result', result: { kind: 'rows', columns: [text('result')], rows: [['OK']], position: outcome.position } };
+  }
+
+  get #where(): Where {
+    return { catalog: this.#parts.catalog, database: this.#database };
+  }
+
+  /** What the asker may see of lists. */
+  #sees(state: State): Sees {
+    return isAuthorizing(state) ? mayDescribe(state, this.#asker) : () => true;
+  }
+
+  /** What a statement says of one table of the catalog, for whoever may DESCRIBE it. */
+  async #ofTable(
+    { name, kind }: { readonly name: readonly Name[]; readonly kind: string },
+    say: (row: TableRow, state: State) => Shown | ArgumentFault,
+  ): Promise<Ran> {
+    const named = tableNamed(name, this.#where);
+    if ('code' in named) return no(named);
+    const system = systemFault(named, named.tableSpan.start);
+    if (system !== undefined) return no(system);
+    const reading = await this.#look();
+    if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const { state } = reading;
+    const denial = this.#denialOf(`${kind} ${named.database}.${named.table}`, describing(tableResource(named)), state);
+    if (denial !== undefined) return rejected({ reason: denial });
+    const row = tableWanted(state, named);
+    if ('reason' in row) return rejected(row);
+    const shown = say(row, state);
+    return 'reason' in shown ? rejected(shown) : rows(shown.columns, shown.rows);
+  }
+
+  async #describeDatabase({ extended, name }: DescribeDatabaseStatement): Promise<Ran> {
+    const named = databaseNamed(name, this.#where);
+    if ('code' in named) return no(named);
+    const system = systemFault(named);
+    if (system !== undefined) return no(system);
+    const reading = await this.#look();
+    if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const denial = this.#denialOf(`describeDatabase ${named.database}`, describing(databaseResource(named.database)), reading.state);
+    if (denial !== undefined) return rejected({ reason: denial });
+    const row = databaseWanted(reading.state, named);
+    if ('reason' in row) return rejected(row);
+    const shown = describedDatabase(row, this.#catalog, extended);
+    return rows(shown.columns, shown.rows);
+  }
+
+  async #show({ what, from, like }: ShowStatement): Promise<Ran> {
     if (what === 'CURRENT CATALOG') return rows([text('current catalog name')], [[this.#catalog]]);
     if (what === 'CURRENT DATABASE') return rows([text('current database name')], [[this.#database]]);
-    const scope = what === 'DATABASES' ? this.#catalogFault(from[0]) : this.#scopeFault(from);
-    if (scope !== undefined) return no(scope);
     if (what === 'CATALOGS') return rows([text('catalog name')], filtered([[this.#parts.catalog]], like));
-    if (what === 'DATABASES') return rows([text('database name')], filtered([[systemDatabase]], like));
-    if (what === 'TABLES')
-      return rows(
-        [text('table name'), text('about')],
-        filtered(
-          sysTables.map(({ name, about }) => [name, about]),
-          like,
-        ),
-      );
+    if (what === 'DATABASES') return await this.#showDatabases(from[0], like);
+    const named = databaseNamed(from, this.#where);
+    if ('code' in named) return no(named);
+    if (what === 'TABLES') return await this.#showTables(named, like);
+    if (named.span !== undefined && !isSystem(named.database)) {
+      const reading = await this.#look();
+      if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+      const fault = databaseFault(reading.state, named, this.#sees(reading.state));
+      if (fault !== undefined) return rejected(fault);
+    }
+    // As in Fluss, every database shows them.
     const lines = procedures.map((procedure) => [`${systemDatabase}.${procedure.name}`, signatureOf(procedure), procedure.about]);
     return rows([text('procedure name'), text('arguments'), text('about')], filtered(lines, like));
   }
 
-  /** `USE fluss_catalog`, as the manual has it, `USE sys`, `USE fluss_catalog.sys`. */
-  #use({ catalog, name }: UseStatement): Ran {
+  async #showDatabases(catalog: Name | undefined, like: LikeFilter | undefined): Promise<Ran> {
+    const fault = catalogFault(catalog, this.#where);
+    if (fault !== undefined) return no(fault);
+    const reading = await this.#look();
+    if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const names = databaseNames(reading.state, this.#sees(reading.state)).map((name) => [name]);
+    return rows([text('database name')], filtered(names, like));
+  }
+
+  async #showTables(named: NamedDatabase, like: LikeFilter | undefined): Promise<Ran> {
+    if (isSystem(named.database)) {
+      const lines = sysTables.map(({ name, about }) => [name, about]);
+      return rows([text('table name'), text('about')], filtered(lines, like));
+    }
+    const reading = await this.#look();
+    if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+    const names = tableNames(reading.state, named, this.#sees(reading.state));
+    if ('reason' in names) return rejected(names);
+    return rows(
+      [text('table name')],
+      filtered(
+        names.map((name) => [name]),
+        like,
+      ),
+    );
+  }
+
+  /** `USE fluss_catalog`, as the manual has it, `USE shop`, `USE fluss_catalog.shop`. */
+  async #use({ catalog, name }: UseStatement): Promise<Ran> {
     const [first, second] = name;
     if (first === undefined) return done('');
     const isCatalog = catalog || second !== undefined || first.text === this.#parts.catalog;
-    const fault = isCatalog ? (this.#catalogFault(first) ?? this.#databaseFault(second)) : this.#databaseFault(first);
+    const fault = isCatalog ? catalogFault(first, this.#where) : undefined;
     if (fault !== undefined) return no(fault);
-    if (isCatalog) this.#catalog = first.text;
-    if (!isCatalog || second !== undefined) this.#database = systemDatabase;
-    return done(isCatalog && second === undefined ? `catalog ${this.#catalog}` : `database ${this.#catalog}.${this.#database}`);
+    if (isCatalog && second === undefined) {
+      this.#catalog = first.text;
+      return done(`catalog ${this.#catalog}`);
+    }
+    const named = databaseNamed(name, this.#where);
+    if ('code' in named) return no(named);
+    if (!isSystem(named.database)) {
+      const reading = await this.#look();
+      if (reading.kind === 'rejected') return rejected({ reason: reading.rejection });
+      const unknown = databaseFault(reading.state, named, this.#sees(reading.state));
+      if (unknown !== undefined) return rejected(unknown);
+    }
+    this.#database = named.database;
+    return done(`database ${this.#catalog}.${this.#database}`);
   }
 
-  #describe({ name }: DescribeStatement): Ran {
-    const fault = this.#scopeFault(name.slice(0, -1));
-    if (fault !== undefined) return no(fault);
-    const last = name.at(-1);
-    const wanted = last?.text.toLowerCase() ?? '';
-    const table = sysTables.find((each) => each.name === wanted);
+  async #describe(statement: DescribeStatement): Promise<Ran> {
+    const named = tableNamed(statement.name, this.#where);
+    if ('code' in named) return no(named);
+    const wanted = named.table.toLowerCase();
+    const procedure = procedureOf(wanted);
+    const isOfSystem = isSystem(named.database);
+    // A procedure is found from everywhere, as CALL finds it; a table of that name in the database comes first.
+    if (!isOfSystem && (statement.name.length > 1 || procedure === undefined || (await this.#hasTable(named))))
+      return await this.#ofTable(statement, describedTable);
+    const table = isOfSystem ? sysTables.find((each) => each.name === wanted) : undefined;
     if (table !== undefined)
       return rows(
         [text('name'), text('type'), text('about')],
         table.columns.map((column) => [column.name, column.type, column.about]),
       );
-    const procedure = procedureOf(wanted);
     if (procedure !== undefined)
       return rows(
         [text('argument'), text('type'), text('required'), text('about')],
@@ -394,13 +540,26 @@ class Session {
         ]),
       );
     const names = [...sysTables, ...procedures].map((each) => each.name);
-    const detail = `there is no table or procedure '${last?.text.slice(0, 100) ?? ''}' in ${systemDatabase}${didYouMean(wanted, names)}`;
-    return no(refusal('UNKNOWN_OBJECT', '', detail, last?.span.start));
+    const detail = `there is no table or procedure '${named.table.slice(0, 100)}' in ${systemDatabase}${didYouMean(wanted, names)}`;
+    return no(refusal('UNKNOWN_OBJECT', '', detail, named.tableSpan.start));
+  }
+
+  async #hasTable({ database, table }: NamedTable): Promise<boolean> {
+    const reading = await this.#look();
+    return reading.kind === 'read' && tableOf(reading.state.catalog, database, table) !== undefined;
   }
 
   #procedure(call: CallStatement): Procedure | StatementRefusal {
-    const fault = this.#scopeFault(call.procedure.slice(0, -1));
-    if (fault !== undefined) return fault;
+    const names = call.procedure.slice(0, -1);
+    const named = databaseNamed(names, this.#where);
+    if ('code' in named) return named;
+    if (names.length > 0 && !isSystem(named.database))
+      return refusal(
+        'NO_PROCEDURES',
+        '',
+        `'${named.database.slice(0, 100)}' has no procedures; they are in ${systemDatabase}`,
+        named.span?.start,
+      );
     const last = call.procedure.at(-1);
     const typed = last?.text ?? '';
     const known = procedureOf(typed);
@@ -416,30 +575,9 @@ class Session {
       last?.span.start,
     );
   }
-
-  /** What is wrong with the names before a table's or procedure's own: none, a database, or a catalog and a database. */
-  #scopeFault(names: readonly Name[]): StatementRefusal | undefined {
-    if (names.length < 2) return this.#databaseFault(names[0]);
-    return this.#catalogFault(names[0]) ?? this.#databaseFault(names[1]);
-  }
-
-  #catalogFault(name: Name | undefined): StatementRefusal | undefined {
-    if (name === undefined || name.text === this.#parts.catalog) return undefined;
-    return { ...unknownCatalog(this.#parts.catalog, name.text, ''), offset: name.span.start };
-  }
-
-  #databaseFault(name: Name | undefined): StatementRefusal | undefined {
-    if (name === undefined || name.text.toLowerCase() === systemDatabase) return undefined;
-    return { ...unknownDatabase(name.text, ''), offset: name.span.start };
-  }
 }
 
-const asRan = (reading: Reading): Ran => (reading.kind === 'rejected' ? rejected({ reason: reading.rejection }) : done(''));
-
-const unknownCatalog = (known: string, given: string, field: string): StatementRefusal =>
-  refusal('UNKNOWN_CATALOG', field, `there is no catalog '${given.slice(0, 100)}'; this one is called ${known}`);
-const unknownDatabase = (given: string, field: string): StatementRefusal =>
-  refusal('UNKNOWN_DATABASE', field, `there is no database '${given.slice(0, 100)}'; this release has ${systemDatabase}`);
+const describing = (resource: AclResource): Access => ({ kind: 'needs', needs: [{ operation: 'DESCRIBE', resource }] });
 
 /** LIKE looks at the first cell, and at a name without its database too: `set%` finds sys.set_cluster_configs. */
 function filtered(lines: readonly (readonly string[])[], like: LikeFilter | undefined): readonly (readonly string[])[] {
