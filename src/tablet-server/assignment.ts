@@ -26,7 +26,7 @@ export const assignment = z.object({
   endpoints: z.record(z.string(), z.string()),
   settings: z.object({
     /** Absent: no limit. */
-    copyBytesPerSec: z.int().min(1).optional(),
+    copyBytesPerSec: count.optional(),
     minInSyncReplicas: z.int().min(1),
   }),
 });

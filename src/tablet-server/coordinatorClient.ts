@@ -143,7 +143,7 @@ export class CoordinatorClient {
 
   #send(url: string, method: string, what: string, body: unknown, timeoutMs: number, signal?: AbortSignal): Promise<Response> {
     const { authorization, fetch, serverId } = this.#options;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
     return fetch(new URL(`/v1/servers/${serverId}/${what}`, url), {
       method,
       headers: {

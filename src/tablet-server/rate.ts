@@ -25,7 +25,7 @@ export class RateLimit {
   /** From now on; undefined: no limit. What is owed is paid at the new rate. */
   set(bytesPerSec: number | undefined): void {
     this.#pay();
-    this.#bytesPerSec = bytesPerSec;
+    this.#bytesPerSec = bytesPerSec === undefined ? undefined : Math.max(1, bytesPerSec); // 0 is as good as never.
     if (bytesPerSec === undefined) this.#debt = 0;
   }
 

@@ -159,7 +159,7 @@ export class TabletServer {
     const { coordinator, logger } = this.#options;
     for (let attempt = 1; attempt <= shutDownTries; attempt++) {
       const leading = await coordinator.shutDown(this.#incarnation).catch((error: unknown) => {
-        logger.warn({ err: error, attempt }, 'the coordinator could not be told of the stop');
+        logger.warn({ ...about(error), attempt }, 'the coordinator could not be told of the stop');
         return undefined;
       });
       if (leading === 0) break;
@@ -167,7 +167,7 @@ export class TabletServer {
       if (attempt < shutDownTries) await new Pacer(this.#closed.signal).pause(this.#timing.shutDownMs);
     }
     await coordinator.leave(this.#incarnation).catch((error: unknown) => {
-      logger.warn({ err: error }, 'the coordinator could not be told of the end; the lease will run out');
+      logger.warn(about(error), 'the coordinator could not be told of the end; the lease will run out');
     });
     await this.close();
   }
@@ -210,7 +210,7 @@ export class TabletServer {
         }
         if (error instanceof TabletServerRefused) throw error;
         if (error instanceof CoordinatorRefused && isFirst) throw new TabletServerRefused(error.message, error.remedy);
-        logger.warn({ err: error }, 'not registered yet');
+        logger.warn(about(error), 'not registered yet');
         await pacer.backOff();
       }
     }
@@ -237,7 +237,7 @@ export class TabletServer {
           this.#fail(error);
           return;
         }
-        logger.warn({ err: error }, 'a heartbeat has no answer');
+        logger.warn(about(error), 'a heartbeat has no answer');
         await this.#heart.backOff(this.#leaseMs / 3);
       }
     }
@@ -275,8 +275,7 @@ export class TabletServer {
           return;
         }
         if (signal.aborted || this.#poll.signal.aborted) continue;
-        const isExpected = error instanceof CoordinatorUnavailable || error instanceof CoordinatorRefused;
-        logger[isExpected ? 'warn' : 'error']({ err: error }, 'no assignment could be carried out; trying again');
+        logger[isExpected(error) ? 'warn' : 'error'](about(error), 'no assignment could be carried out; trying again');
         await pacer.backOff();
       }
     }
@@ -299,6 +298,10 @@ export class TabletServer {
     this.#poll.abort();
   }
 }
+
+const isExpected = (error: unknown): error is Error => error instanceof CoordinatorUnavailable || error instanceof CoordinatorRefused;
+/** What went wrong between two machines needs no trace of our own code. */
+const about = (error: unknown): object => (isExpected(error) ? { why: error.message } : { err: error });
 
 interface Parts {
   readonly store: Store;

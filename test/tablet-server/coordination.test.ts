@@ -12,6 +12,7 @@ import { append, bytesIn, connected, coordinator, digestOf, equalReplicas, folde
 test('it asks the next node when one is silent or has no leader, and heartbeats say how far it is', async () => {
   const [blind, at] = [await coordinator(), await coordinator()];
   blind.hasNoLeader = true;
+  at.leaseMs = 10_000; // A third of it is no whole number.
   const urls = ['http://127.0.0.1:1', blind.url, at.url]; // Nobody may listen on port 1.
   const server = await tabletServer(at, 0, {
     rack: 'r9',

@@ -89,9 +89,12 @@ test('the first fetch shows what is there; bytes that come are put behind it', a
 test('what arrives after it follows no longer is not written', async () => {
   const { copy, copying, next, text } = await following();
   const first = await next();
+  const other = await Replica.open(bucket(1), folder());
+  onTestFinished(() => other.close());
+  copying.add(new Copy(other, 4));
   await copying.remove(copy);
   first.answer(ok(9, 3), Buffer.from('ghi'));
-  await copying.close();
+  expect((await next()).header).toMatchObject({ buckets: [{ bucketId: 1 }] }); // So the answer was read.
   expect(await text()).toBe('abcdef');
 });
 
