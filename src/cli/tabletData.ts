@@ -187,8 +187,8 @@ export async function checkTable(options: Options, terminal: Terminal): Promise<
   else terminal.out.write(`${renderCheck(options.table, checked, terminal).join('\n')}\n`);
   if (different.length > 0)
     throw refusal(
-      `${grouped(different.length)} of ${grouped(checked.length)} buckets have a replica that differs from its leader's`,
-      'One that is being copied, or written at the moment, differs for a while: ask again.',
+      `${grouped(different.length)} of ${grouped(checked.length)} buckets have a replica that is not its leader's equal, or cannot be asked`,
+      'One that is being copied or written at the moment differs for a while: ask again.',
     );
 }
 

@@ -7,7 +7,7 @@ import { createServer, type Socket } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { Copy, Copying } from '../../src/tablet-server/copying.ts';
 import { encodeFrame, framesFrom } from '../../src/tablet-server/frames.ts';
-import { fetchAnswer } from '../../src/tablet-server/protocol.ts';
+import { fetchAnswer, readAnswer } from '../../src/tablet-server/protocol.ts';
 import { RateLimit } from '../../src/tablet-server/rate.ts';
 import { Replica } from '../../src/tablet-server/replica.ts';
 import { silent } from '../support/nodes.ts';
@@ -123,6 +123,19 @@ test('an answer that promises more bytes than it brings, or speaks of other buck
   (await next()).answer({ nonsense: true });
   await next();
   expect(await text()).toBe('abcdef');
+});
+
+test('any part of a replica can be read, up to its end', async () => {
+  const at = await coordinator();
+  const { endpoint } = await tabletServer(at, 0);
+  at.create(0, [0]);
+  const client = await connected(endpoint);
+  await expect.poll(async () => (await append(client, 0, Buffer.from('abcdef'))).ok, patience).toBe(true);
+  const read = async (offset: number, length: number) => await client.ask({ op: 'READ', ...bucket(0), offset, length }, readAnswer);
+  expect(await read(2, 3)).toEqual({ header: { ok: true, length: 6 }, body: Buffer.from('cde') });
+  expect((await read(4, 100)).body.toString()).toBe('ef');
+  expect((await read(6, 1)).body).toHaveLength(0);
+  expect((await read(7, 1)).header).toMatchObject({ code: 'OUT_OF_RANGE' });
 });
 
 test('a leader counts a follower only once it has shown what it has', async () => {
