@@ -187,7 +187,7 @@ export async function checkTable(options: Options, terminal: Terminal): Promise<
   else terminal.out.write(`${renderCheck(options.table, checked, terminal).join('\n')}\n`);
   if (different.length > 0)
     throw refusal(
-      `${grouped(different.length)} of ${grouped(checked.length)} buckets have a replica that is not its leader's equal, or cannot be asked`,
+      `${grouped(different.length)} of ${grouped(checked.length)} buckets have a replica that is unlike its leader's or cannot be asked`,
       'One that is being copied or written at the moment differs for a while: ask again.',
     );
 }
@@ -223,10 +223,8 @@ function renderCheck(table: string, checked: readonly Checked[], { env, out }: T
   const bytes = checked.reduce((sum, { leader, replicas }) => sum + (replicas.find((one) => one.serverId === leader)?.length ?? 0), 0);
   const replicas = checked.reduce((sum, one) => sum + one.replicas.length, 0);
   const different = checked.filter(({ isEqual }) => !isEqual);
-  if (different.length === 0)
-    return [
-      `All ${grouped(replicas)} replicas of ${table} are equal to their leaders': ${grouped(checked.length)} buckets, ${grouped(bytes)} bytes.`,
-    ];
+  const size = `${grouped(checked.length)} buckets, ${grouped(bytes)} bytes`;
+  if (different.length === 0) return [`All ${grouped(replicas)} replicas of ${table} are equal to their leaders': ${size}.`];
   const rows = different.flatMap((bucket) =>
     bucket.replicas.map(({ digest, length, problem, serverId }) => [
       bucketName(bucket),
