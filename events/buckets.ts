@@ -57,7 +57,7 @@ export const bucketsAssigned = defineEvent('BucketsAssigned', {
   subjects: (data) => tablesOf([data]),
 });
 
-/** Raised by `electLeaders`; folded by `projections/buckets.ts`. A new leader's epoch is one more. */
+/** Raised by `electLeaders`, and with moves that are given up; folded by `projections/buckets.ts`. A new leader's epoch is one more. */
 export const leadersElected = defineEvent('LeadersElected', {
   about: 'Buckets were given other leaders, or a lost server left their in-sync replicas.',
   version: 1,

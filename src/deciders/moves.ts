@@ -1,5 +1,5 @@
 /** The steps of one move of a rebalance; the commands that take them are in `rebalance.ts`. */
-import { noLeader } from '../../events/buckets.ts';
+import { leadersElected, noLeader } from '../../events/buckets.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import {
   leaderHandedOver,
@@ -70,8 +70,9 @@ function obstacleTo(state: State, move: MoveRow, row: BucketRow): Obstacle | und
     if (server.status !== 'LIVE') return { reason: `server ${id} is ${server.status}`, since: server.lostAt ?? Number.POSITIVE_INFINITY };
   }
   if (row.leader !== noLeader) return undefined;
-  const lostAt = row.isr.flatMap((id) => serverOf(state.servers, id)?.lostAt ?? []);
-  return { reason: `nobody leads it: servers ${row.isr.join(', ')} are lost`, since: Math.max(0, ...lostAt) };
+  // One that is back will be elected.
+  const lostAt = row.isr.map((id) => serverOf(state.servers, id)?.lostAt ?? Number.POSITIVE_INFINITY);
+  return { reason: `nobody leads it: servers ${row.isr.join(', ')} are lost`, since: Math.max(...lostAt) };
 }
 
 /** What is due for a move under way; nothing while it waits for a copy, a server, or its new leader. */
@@ -101,15 +102,32 @@ function reducedTo(move: MoveRow, row: BucketRow, replicas: readonly number[]): 
 
 /**
  * Ends a move before it is finished, in a state that needs nobody to look after it: a full set of replicas, the leader among them. That is
- * the original one, unless leadership has gone where only the planned one is.
+ * the original one, unless leadership has gone where only the planned one is, or only there is somebody who may lead.
  */
 export function settle(state: State, move: MoveRow, as: typeof moveCanceled | typeof moveFailed, reason: string): readonly ChanceryEvent[] {
   const row = bucketOf(state.buckets, move);
   if (row === undefined) return [as({ ...nameOf(move), left: 'GONE', reason })];
   const { newLeader, newReplicas, originalReplicas } = move;
-  const isThere = row.leader === newLeader && isWithin(newReplicas, row.isr);
-  const mayLead = row.leader === noLeader ? row.isr : [row.leader];
+  const isThere = row.leader === newLeader && isWithin(newReplicas, row.isr) && !isLost(state, newLeader);
+  const mayLead = candidates(state, row);
   const goesBack = !isThere && mayLead.some((id) => originalReplicas.includes(id));
-  const left = goesBack ? 'ORIGINAL' : 'TARGET';
-  return [...reducedTo(move, row, goesBack ? originalReplicas : newReplicas), as({ ...nameOf(move), left, reason })];
+  const [left, replicas] = goesBack ? (['ORIGINAL', originalReplicas] as const) : (['TARGET', newReplicas] as const);
+  return [...ledWithin(row, replicas, mayLead), ...reducedTo(move, row, replicas), as({ ...nameOf(move), left, reason })];
+}
+
+const isLost = (state: State, id: number): boolean => (serverOf(state.servers, id)?.status ?? 'LOST') === 'LOST';
+
+/** Who leads, or may be elected: never empty. When everybody is lost, who led last. */
+function candidates(state: State, { isr, leader }: BucketRow): readonly number[] {
+  if (leader !== noLeader && !isLost(state, leader)) return [leader];
+  const there = isr.filter((id) => !isLost(state, id));
+  if (there.length > 0) return there;
+  return leader === noLeader ? isr : [leader];
+}
+
+/** A leader that is lost, and for which no other has been elected yet, does not lead on when its copy is dropped. */
+function ledWithin(row: BucketRow, replicas: readonly number[], mayLead: readonly number[]): readonly ChanceryEvent[] {
+  if (row.leader === noLeader || replicas.includes(row.leader)) return [];
+  const leader = replicas.find((id) => mayLead.includes(id)) ?? noLeader;
+  return [leadersElected({ buckets: [{ ...bucketRefOf(row), leader, isr: [...row.isr] }] })];
 }
