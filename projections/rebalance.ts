@@ -108,7 +108,7 @@ export const rebalance = defineProjection<Rebalances>({
       invariant(move.status === 'NOT_STARTED', `move ${data.move} of ${data.rebalanceId} was started before`);
       putMove(state, { ...move, status: 'REBALANCING', startedAt: at, timeoutAt: at + data.timeoutMs, position });
       state.moving = [...state.moving, data.move].sort((a, b) => a - b);
-      while (state.moves.get(moveKey(data.rebalanceId, state.firstWaiting))?.status === 'REBALANCING') state.firstWaiting += 1;
+      passBegun(state, data.rebalanceId);
       tally(state, data.rebalanceId, { moving: 1 }, position);
     },
     ReplicasAdded: (state, { event: { data }, position }) => putMove(state, { ...moveOf(state, data), position }),
@@ -183,9 +183,13 @@ function end(
   if (move.status === 'REBALANCING') tally(state, data.rebalanceId, { moving: -1 }, position);
   putMove(state, { ...move, ...how, endedAt: at, position });
   state.moving = state.moving.filter((each) => each !== data.move);
-  while (hasBegun(state.moves.get(moveKey(data.rebalanceId, state.firstWaiting)))) state.firstWaiting += 1;
+  passBegun(state, data.rebalanceId);
 }
-const hasBegun = (move: MoveRow | undefined): boolean => move !== undefined && move.status !== 'NOT_STARTED';
+
+function passBegun(state: Writable<Rebalances>, rebalanceId: string): void {
+  const hasBegun = (move: MoveRow | undefined): boolean => move !== undefined && move.status !== 'NOT_STARTED';
+  while (hasBegun(state.moves.get(moveKey(rebalanceId, state.firstWaiting)))) state.firstWaiting += 1;
+}
 
 type Counts = Partial<Pick<RebalanceRow, 'canceled' | 'copiedBytes' | 'failed' | 'finished' | 'moving'>>;
 function tally(state: Writable<Rebalances>, rebalanceId: string, more: Counts, position: number): void {

@@ -10,6 +10,10 @@ import type { TabletCluster } from './tabletCluster.ts';
 
 const rowsOf = ({ buckets }: State): ReadonlyMap<string, BucketRow> => new Map(buckets.byKey.rows());
 const sorted = (ids: Iterable<number>): readonly number[] => [...ids].sort((a, b) => a - b);
+/** As `expect`, for what is asked thousands of times a second. */
+function must(holds: boolean, what: string): void {
+  if (!holds) throw new Error(what);
+}
 const isSame = (a: readonly number[], b: readonly number[]): boolean => sorted(a).join() === sorted(b).join();
 
 /** Positions of the newest event that touched what a server holds. */
@@ -29,7 +33,10 @@ export class Rules {
       const [from, to] = [was.get(key), is.get(key)];
       if (from === to) continue;
       for (const id of [...(from?.replicas ?? []), ...(to?.replicas ?? [])]) this.#touched.set(id, after.position);
-      if (from !== undefined && to !== undefined) follows(from, to, event);
+      if (from === undefined || to === undefined) continue;
+      follows(from, to, event);
+      const isThere = (id: number) => serverOf(after.servers, id)?.status !== 'LOST';
+      must(!from.isr.some(isThere) || to.isr.some(isThere), `nobody may lead ${key} after ${event.type}, though somebody could before`);
     }
     if (event.type === 'MoveFinished' || event.type === 'MoveFailed' || event.type === 'MoveCanceled') hasSettled(after, event);
   }
@@ -41,16 +48,13 @@ export class Rules {
     const underWay = moves.filter(({ status }) => status === 'REBALANCING');
     const moving = new Map(underWay.map((move) => [bucketKey(move), move]));
     for (const [key, row] of rowsOf(state)) {
-      expect(new Set(row.replicas).size, key).toBe(row.replicas.length);
       const move = moving.get(key);
-      const size = cluster.replicationFactors.get(row.tableId);
-      if (move === undefined) expect(row.replicas.length, key).toBe(size);
+      must(new Set(row.replicas).size === row.replicas.length, `${key} is on ${row.replicas.join()}`);
+      if (move === undefined)
+        must(row.replicas.length === cluster.replicationFactors.get(row.tableId), `${key} is on ${row.replicas.join()}`);
       else isOnTheWay(row, move);
-      expect(row.isr.length, key).toBeGreaterThan(0);
-      expect(row.isr.every((id) => row.replicas.includes(id))).toBe(true);
-      expect(row.leader === noLeader || row.isr.includes(row.leader), `${key} is led by ${row.leader}, in sync ${row.isr.join()}`).toBe(
-        true,
-      );
+      must(row.isr.length > 0 && row.isr.every((id) => row.replicas.includes(id)), `in sync for ${key} are ${row.isr.join()}`);
+      must(row.leader === noLeader || row.isr.includes(row.leader), `${key} is led by ${row.leader}, in sync are ${row.isr.join()}`);
       hasEverything(cluster, key, row);
     }
     this.#indexes(state);
@@ -60,16 +64,17 @@ export class Rules {
   #indexes(state: State): void {
     const rows = [...rowsOf(state)];
     const keysOf = (holds: (row: BucketRow) => boolean) => rows.filter(([, row]) => holds(row)).map(([key]) => key);
-    const leaderless = keysOf(({ leader }) => leader === noLeader);
-    expect(state.buckets.leaderless.keys()).toEqual(leaderless.sort());
-    for (const id of this.#touched.keys()) {
+    const agree = (keys: readonly string[] | undefined, holds: (row: BucketRow) => boolean, what: string) =>
+      must(keys?.join(' ') === keysOf(holds).sort().join(' '), `${what}: the index has ${keys?.join(' ')}`);
+    agree(state.buckets.leaderless.keys(), ({ leader }) => leader === noLeader, 'without a leader');
+    for (const [id, position] of this.#touched) {
       const holdings = holdingsOf(state.buckets, id);
       const isFollowing = (row: BucketRow) => row.leader !== noLeader && row.leader !== id && row.isr.includes(id);
-      expect(holdings?.leading.keys()).toEqual(keysOf(({ leader }) => leader === id).sort());
-      expect(holdings?.following.keys()).toEqual(keysOf(isFollowing).sort());
+      agree(holdings?.leading.keys(), ({ leader }) => leader === id, `led by ${id}`);
+      agree(holdings?.following.keys(), isFollowing, `followed by ${id}`);
       const isLagging = (row: BucketRow) => row.replicas.includes(id) && row.leader !== id && !isFollowing(row);
-      expect(holdings?.lagging.keys()).toEqual(keysOf(isLagging).sort());
-      expect(holdings?.position, `holdings of server ${id}`).toBe(this.#touched.get(id));
+      agree(holdings?.lagging.keys(), isLagging, `lagging on ${id}`);
+      must(holdings?.position === position, `holdings of ${id} changed at ${position}, not at ${holdings?.position}`);
     }
   }
 
@@ -115,7 +120,7 @@ function follows(from: BucketRow, to: BucketRow, event: ChanceryEvent): void {
 /** Beside the originals it may only be on those that are planned, and on all of these. */
 function isOnTheWay({ replicas }: BucketRow, { newReplicas, originalReplicas }: MoveRow): void {
   const both = [...new Set([...newReplicas, ...originalReplicas])];
-  expect(isSame(replicas, originalReplicas) || isSame(replicas, both), `${replicas.join()} on the way to ${newReplicas.join()}`).toBe(true);
+  must(isSame(replicas, originalReplicas) || isSame(replicas, both), `${replicas.join()} on the way to ${newReplicas.join()}`);
 }
 
 /** A move that is over has left its bucket where it says. */
@@ -133,8 +138,7 @@ function hasEverything(cluster: TabletCluster, key: string, row: BucketRow): voi
   const acknowledged = cluster.acknowledged.get(key) ?? new Set();
   for (const id of row.isr) {
     const content = new Set(cluster.contentOn(id, row));
-    const missing = [...acknowledged].filter((write) => !content.has(write));
-    const where = `server ${id}, ${serverOf(cluster.state.servers, id)?.directoryId}, in sync for ${key}`;
-    expect(missing, `writes that ${where} does not have`).toEqual([]);
+    const where = `server ${id}, ${serverOf(cluster.state.servers, id)?.directoryId}`;
+    for (const write of acknowledged) must(content.has(write), `${where}, is in sync for ${key} and does not have write ${write}`);
   }
 }
