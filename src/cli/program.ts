@@ -30,6 +30,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addKeys(program, terminal);
   addTokens(program, terminal);
   addHashPassword(program, terminal);
+  addRebalance(program, terminal);
   addTabletServer(program, parts, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
@@ -374,6 +375,54 @@ function addTokens(program: Command, terminal: Terminal): void {
     .action(async (id: string, options: object) => {
       const { revokeToken } = await import('./token.ts');
       await revokeToken(id, options as Parameters<typeof revokeToken>[1], terminal);
+    });
+}
+
+function addRebalance(program: Command, terminal: Terminal): void {
+  const rebalance = program.command('rebalance').description('Move buckets between tablet servers: planned, followed, stopped.');
+  const asked = (command: Command): Command => command.addOption(operatorOption(terminal.env)).addOption(jsonOption());
+  const goals = (): Option =>
+    new Option('--goals <GOALS>', 'by priority, with commas between: REPLICA_DISTRIBUTION, LEADER_DISTRIBUTION, RACK_AWARE')
+      .argParser(collect)
+      .makeOptionMandatory();
+  const why = '--reason <TEXT>';
+  asked(rebalance.command('plan').description('Show what a rebalance would do. Nothing is started.').addOption(goals()))
+    .option('--moves', 'each bucket that would move, and why')
+    .addHelpText('after', examples('chancery rebalance plan --goals RACK_AWARE,REPLICA_DISTRIBUTION --moves'))
+    .action(async (options: object) => {
+      const { planRebalance } = await import('./rebalance.ts');
+      await planRebalance(options as Parameters<typeof planRebalance>[0], terminal);
+    });
+  asked(rebalance.command('start').description('Plan a rebalance and begin it.').addOption(goals()))
+    .addOption(new Option('--on-stale <CHOICE>', 'when servers or tags change meanwhile').choices(['refuse', 'replan']).default('refuse'))
+    .option(why, 'why; kept with the act in the history')
+    .option('--idempotency-key <KEY>', 'begin it once, however often it is asked for with this key')
+    .addHelpText('after', examples('chancery rebalance start --goals REPLICA_DISTRIBUTION --on-stale replan --reason "server 7 is new"'))
+    .action(async (options: object) => {
+      const { startRebalance } = await import('./rebalance.ts');
+      await startRebalance(options as Parameters<typeof startRebalance>[0], terminal);
+    });
+  asked(rebalance.command('list').description('Rebalances and how far they are, the newest first.'))
+    .option('--limit <N>', 'at most the newest N', upTo(1000), 20)
+    .addHelpText('after', examples('chancery rebalance list'))
+    .action(async (options: object) => {
+      const { listRebalances } = await import('./rebalance.ts');
+      await listRebalances(options as Parameters<typeof listRebalances>[0], terminal);
+    });
+  asked(rebalance.command('watch').description('Follow a rebalance to its end; Ctrl-C leaves it running. Status 1: not all was moved.'))
+    .argument('[id]', 'which one (default: the newest)')
+    .addHelpText('after', examples('chancery rebalance watch', 'chancery rebalance watch --json'))
+    .action(async (id: string | undefined, options: object) => {
+      const { watchRebalance } = await import('./rebalanceWatch.ts');
+      await watchRebalance(id, options as Parameters<typeof watchRebalance>[1], terminal);
+    });
+  asked(rebalance.command('cancel').description('Stop a rebalance. What has moved stays where it is.'))
+    .argument('[id]', 'which one (default: the newest)')
+    .option(why, 'why; kept with the act in the history')
+    .addHelpText('after', examples('chancery rebalance cancel --reason "the network is full"'))
+    .action(async (id: string | undefined, options: object) => {
+      const { cancelRebalance } = await import('./rebalance.ts');
+      await cancelRebalance(id, options as Parameters<typeof cancelRebalance>[1], terminal);
     });
 }
 

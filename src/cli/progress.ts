@@ -4,7 +4,8 @@ import type { Terminal } from './terminal.ts';
 
 /** How far long work has come. */
 export interface Progress {
-  update(done: number, total: number): void;
+  /** @param note what else is to be said at the moment */
+  update(done: number, total: number, note?: string): void;
   /** Takes the bar away. */
   stop(): void;
 }
@@ -20,23 +21,28 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
   const began = performance.now();
   let bar: SingleBar | undefined;
   let lastLine = began;
+  // Work that had come far before anybody looked says nothing of how fast it goes.
+  let first: { readonly at: number; readonly done: number } | undefined;
   return {
-    update: (done, total) => {
+    update: (done, total, note) => {
       const now = performance.now();
+      first ??= { at: now, done };
+      const since = first;
       const payload = () => ({
         done: grouped(done),
         all: grouped(total),
-        left: done === 0 ? 'unknown' : renderSpan(((now - began) / done) * (total - done)),
+        note: note === undefined ? '' : ` · ${note}`,
+        left: done === since.done ? 'unknown' : renderSpan(((now - since.at) / (done - since.done)) * (total - done)),
       });
       if (now - began < quietMs) return;
       if (err.isTTY !== true) {
         if (now - lastLine < lineEveryMs && lastLine !== began) return;
         lastLine = now;
-        err.write(`${what}: ${grouped(done)} of ${grouped(total)} ${unit}\n`);
+        err.write(`${what}: ${grouped(done)} of ${grouped(total)} ${unit}${note === undefined ? '' : ` · ${note}`}\n`);
         return;
       }
       if (bar === undefined) {
-        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}% · {left} left`;
+        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}%{note} · {left} left`;
         bar = new SingleBar({
           format,
           barCompleteChar: '█',

@@ -6,6 +6,7 @@
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { rebalanceRows } from '../../projections/rebalance.ts';
+import type { Command } from '../../src/deciders/commands.ts';
 import { Fleet, type Settled, settle } from '../support/fleet.ts';
 import { call, readStream, type Served, ServedCluster, waits } from './support.ts';
 
@@ -151,7 +152,7 @@ describe('a rebalance', () => {
     const n1 = await one(lopsided(6));
     const { submit } = n1.node;
     vi.spyOn(n1.node, 'submit').mockImplementation(async (command, by) => {
-      const tag = { name: 'addServerTag', serverIds: [2], tag: 'PERMANENT_OFFLINE' } as const;
+      const tag: Command = { name: 'addServerTag', serverIds: [2], tag: 'PERMANENT_OFFLINE' };
       if (command.name === 'planRebalance') await submit.call(n1.node, tag, { principal: 'User:ops', interface: 'operator' });
       return await submit.call(n1.node, command, by);
     });

@@ -19,7 +19,8 @@ import { problemOfRejection, Refused } from './problems.ts';
 import { RebalanceFeed } from './rebalanceFeed.ts';
 import { callerOf, readQuery, reason, tablesOf, wholeNumber, writeHeaders } from './requests.ts';
 
-const pageLimits = { rebalances: 1000, moves: 1000, default: 100 } as const;
+/** A plan is made anew for each of its pages, so they are long. */
+const pageLimits = { rebalances: 1000, moves: 1000, planned: 10_000, default: 100 } as const;
 const count = z.number().int().min(0);
 const time = z.number().int().describe('Epoch milliseconds.');
 const statuses = ['NOT_STARTED', 'REBALANCING', 'COMPLETED', 'FAILED', 'CANCELED'] as const;
@@ -133,7 +134,9 @@ const wanted = z.strictObject({
 });
 const why = z.strictObject({ reason: reason.optional() });
 const page = {
-  limit: wholeNumber.optional().describe(`How many at most, up to ${pageLimits.moves}; default ${pageLimits.default}.`),
+  limit: wholeNumber
+    .optional()
+    .describe(`How many at most, up to ${pageLimits.moves}, of a plan ${pageLimits.planned}; default ${pageLimits.default}.`),
   offset: wholeNumber.optional().describe('How many to leave out at the beginning.'),
 };
 const params = z.strictObject({ rebalanceId });
@@ -186,7 +189,7 @@ const writing: FastifyPluginAsyncZod<RebalanceParts> = async (http, { node, reba
       const drafted = await rebalancing.draft(request.body.goals, callerOf(request, undefined), goneSignal(reply.raw));
       if (drafted.kind === 'rejected') throw new Refused(problemOfRejection(drafted.rejection));
       const { draft, provenance, state } = drafted;
-      const { items, ...more } = paged(draft.moves, request.query, pageLimits.moves);
+      const { items, ...more } = paged(draft.moves, request.query, pageLimits.planned);
       const { offset = 0 } = request.query;
       stampProvenance(reply, provenance);
       return reply.send({
