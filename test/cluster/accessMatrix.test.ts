@@ -21,6 +21,7 @@ import { ask } from '../metaservice/support.ts';
 import { JumpingClock, type Served, ServedCluster } from '../operator/support.ts';
 import {
   adminRows,
+  catalogRows,
   freeStatements,
   freeTables,
   type MetaServiceRow,
@@ -105,7 +106,7 @@ async function operator(who: string, path: string, { body, headers = {}, method 
   const { code, facts } =
     response.status === 403 ? (JSON.parse(answered) as { code: string; facts: Record<string, string> }) : { code: '', facts: {} };
   if (code !== 'AUTHORIZATION_DENIED') return { verdict: 'answered', text: answered };
-  expect(facts).toMatchObject({ principal: `User:${who}`, resource: 'cluster' });
+  expect(facts).toMatchObject({ principal: `User:${who}`, resource: expect.stringMatching(/^(?:cluster|matrix|matrix\.t)$/) });
   return { verdict: 'denied', operation: facts['operation'] ?? '', text: answered };
 }
 
@@ -222,6 +223,8 @@ describe('SQL', () => {
       await operator('root', `/v1/acls?resource=${resource}`, { method: 'DELETE' });
     expect(await names('nobody', `sys.acls AT (VERSION => ${position})`), 'by what they may now').toEqual([]);
   });
+
+  test.each(catalogRows)('$statement: $right', async ({ right, statement }) => await expectLine(right, sql(statement)));
 
   test.each(freeStatements)('%s', async (statement) => await expectLine('known', sql(statement)));
 

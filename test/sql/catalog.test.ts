@@ -22,7 +22,7 @@ import { replay } from '../support/replay.ts';
 const cluster = new ServedCluster();
 let n1: Served;
 beforeAll(async () => {
-  n1 = await cluster.start('n1', { staticConfigs: lastingLeases });
+  n1 = await cluster.start('n1', { staticConfigs: lastingLeases, hasQueries: true });
   await cluster.ready(n1);
   await registerServers(n1.node, 3);
 });
@@ -171,6 +171,19 @@ describe('tables', () => {
     await run('CREATE DATABASE full; CREATE TABLE full.t (a INT)');
     expect(await refused('DROP DATABASE full')).toEqual(['DATABASE_NOT_EMPTY', 'Database full is not empty.', 'full']);
     expect(await rowsOf('DROP DATABASE full CASCADE; SHOW DATABASES')).toEqual([['fluss'], ['sys']]);
+  });
+  test('system tables show them, and how they were', async () => {
+    const { position } = await last("CREATE TABLE fluss.seen (a INT) WITH ('bucket.num' = '2', 'table.replication.factor' = '3')");
+    expect(await rowsOf('SELECT bucket_id, state, json_array_length(replicas) FROM sys.buckets ORDER BY 1')).toEqual([
+      [0, 'ok', 3],
+      [1, 'ok', 3],
+    ]);
+    await run('DROP TABLE fluss.seen');
+    expect(await rowsOf("SELECT table_name FROM sys.tables WHERE table_name = 'seen'")).toEqual([]);
+    const then = `SELECT table_name, buckets FROM sys.tables AT (VERSION => ${position}) WHERE table_name = 'seen'`;
+    expect(await rowsOf(then)).toEqual([['seen', 2]]);
+    expect(await rowsOf('SELECT database_name, tables FROM sys.databases')).toEqual([['fluss', 0]]);
+    expect(await rowsOf('SELECT count(*) FROM sys.partitions')).toEqual([[0]]);
   });
   test('a procedure is described from everywhere, unless a table has its name', async () => {
     expect((await last('DESCRIBE add_acl', inFluss)).columns?.[0]?.name).toBe('argument');

@@ -101,6 +101,26 @@ export const operatorRows: readonly OperatorRow[] = [
     buckets: [{ tableId: 1, bucketId: 0, leaderEpoch: 0, bucketEpoch: 0, isr: [8] }],
   }),
   send('CLUSTER_ACTION', 'POST', '/v1/servers/:serverId/shutdown', '/v1/servers/8/shutdown', { incarnation: 'i8' }),
+  get('known', '/v1/databases'),
+  send('CREATE', 'POST', '/v1/databases', '/v1/databases', { database: 'matrix' }),
+  get('DESCRIBE', '/v1/databases/:database', '/v1/databases/matrix'),
+  send('ALTER', 'PATCH', '/v1/databases/:database', '/v1/databases/matrix', {}),
+  get('known', '/v1/databases/:database/tables', '/v1/databases/matrix/tables'),
+  send('CREATE', 'POST', '/v1/databases/:database/tables', '/v1/databases/matrix/tables', {
+    table: 't',
+    columns: [{ name: 'a', type: 'INT' }],
+    partitionKeys: ['a'],
+  }),
+  get('DESCRIBE', '/v1/databases/:database/tables/:table', '/v1/databases/matrix/tables/t'),
+  send('ALTER', 'PATCH', '/v1/databases/:database/tables/:table', '/v1/databases/matrix/tables/t', {}),
+  get('DESCRIBE', '/v1/databases/:database/tables/:table/partitions', '/v1/databases/matrix/tables/t/partitions'),
+  send('WRITE', 'POST', '/v1/databases/:database/tables/:table/partitions', '/v1/databases/matrix/tables/t/partitions', {
+    partitions: [{ a: '1' }],
+  }),
+  send('WRITE', 'DELETE', '/v1/databases/:database/tables/:table/partitions', '/v1/databases/matrix/tables/t/partitions?name=1'),
+  get('DESCRIBE', '/v1/buckets', '/v1/buckets?table=matrix.t'),
+  send('DROP', 'DELETE', '/v1/databases/:database/tables/:table', '/v1/databases/matrix/tables/t'),
+  send('DROP', 'DELETE', '/v1/databases/:database', '/v1/databases/matrix'),
   ...metaServiceCommands.map(({ input, name }) =>
     send(operationFor(name) as Right, 'POST', `/v1/acts/${name}`, `/v1/acts/${name}`, sampleOf(input)),
   ),
@@ -122,8 +142,24 @@ export const procedureRows: readonly { readonly name: string; readonly right: Ri
   { name: 'add_server_tag', right: 'ALTER', call: "sys.add_server_tag('8', 'TEMPORARY_OFFLINE')" },
   { name: 'remove_server_tag', right: 'ALTER', call: "sys.remove_server_tag('8', 'TEMPORARY_OFFLINE')" },
 ];
-/** Tables that everybody may read who is known; of `acls` each sees what they may. All others need DESCRIBE. */
-export const freeTables: readonly string[] = ['acls', 'procedures'];
+/** Tables that everybody may read who is known; of all but `procedures` each sees what they may. All others need DESCRIBE. */
+export const freeTables: readonly string[] = ['acls', 'buckets', 'databases', 'partitions', 'procedures', 'tables'];
+/** Statements about the catalog. */
+export const catalogRows: readonly { readonly right: Right; readonly statement: string }[] = [
+  { right: 'CREATE', statement: 'CREATE DATABASE matrix' },
+  { right: 'ALTER', statement: "ALTER DATABASE matrix SET ('a' = 'b')" },
+  { right: 'DESCRIBE', statement: 'DESCRIBE DATABASE matrix' },
+  { right: 'CREATE', statement: 'CREATE TABLE matrix.t (a INT) PARTITIONED BY (a)' },
+  { right: 'ALTER', statement: "ALTER TABLE matrix.t SET ('a' = 'b')" },
+  { right: 'ALTER', statement: 'ALTER TABLE matrix.t ADD b INT' },
+  { right: 'DESCRIBE', statement: 'DESCRIBE matrix.t' },
+  { right: 'DESCRIBE', statement: 'SHOW CREATE TABLE matrix.t' },
+  { right: 'DESCRIBE', statement: 'SHOW PARTITIONS matrix.t' },
+  { right: 'WRITE', statement: "ALTER TABLE matrix.t ADD PARTITION (a = '1')" },
+  { right: 'WRITE', statement: "ALTER TABLE matrix.t DROP PARTITION (a = '1')" },
+  { right: 'DROP', statement: 'DROP TABLE matrix.t' },
+  { right: 'DROP', statement: 'DROP DATABASE matrix' },
+];
 export const freeStatements = ['SHOW PROCEDURES', 'SHOW TABLES', 'SHOW DATABASES', 'DESCRIBE sys.configs', 'SET', 'USE sys'] as const;
 
 export interface MetaServiceRow {

@@ -3,6 +3,7 @@ import { describeConfigs } from '../../../projections/configs.ts';
 import { coordinatorRows, isMember } from '../../../projections/coordinators.ts';
 import type { State } from '../../../projections/state.ts';
 import { aclTable } from './aclTable.ts';
+import { catalogTables } from './catalogTables.ts';
 import { dataKeyTable } from './dataKeyTable.ts';
 import { pageLimits } from './eventPages.ts';
 import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
@@ -86,7 +87,15 @@ const procedures: SysTable = {
 };
 
 /** Those that the state holds entirely. */
-const stateTables: readonly StateTable[] = [...metaServiceTables, aclTable, dataKeyTable, serverTable, ...rebalanceTables, tokenTable];
+const stateTables: readonly StateTable[] = [
+  ...metaServiceTables,
+  ...catalogTables,
+  aclTable,
+  dataKeyTable,
+  serverTable,
+  ...rebalanceTables,
+  tokenTable,
+];
 
 /** The tables that SELECT and DESCRIBE know. */
 export const sysTables: readonly SysTable[] = [
