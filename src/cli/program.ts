@@ -31,6 +31,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addTokens(program, terminal);
   addHashPassword(program, terminal);
   addRebalance(program, terminal);
+  addServers(program, terminal);
   addTabletServer(program, parts, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
@@ -434,6 +435,41 @@ function addHashPassword(program: Command, terminal: Terminal): void {
     .action(async () => {
       const { hashPasswordCommand } = await import('./hashPassword.ts');
       await hashPasswordCommand(terminal);
+    });
+}
+
+function addServers(program: Command, terminal: Terminal): void {
+  const servers = program.command('servers').description('Tablet servers: listed, tagged before they go, taken off the list.');
+  const asked = (command: Command): Command => command.addOption(operatorOption(terminal.env)).addOption(jsonOption());
+  const acting = (command: Command): Command => asked(command).option('--reason <TEXT>', 'why; kept with the act in the history');
+  const ids = ['<ids>', 'their ids, with commas between'] as const;
+  asked(servers.command('list').description('All that are known, with what they hold.'))
+    .addHelpText('after', examples('chancery servers list'))
+    .action(async (options: object) => {
+      const { listServers } = await import('./servers.ts');
+      await listServers(options as Parameters<typeof listServers>[0], terminal);
+    });
+  acting(servers.command('tag').description('Tag servers, all or none: the next rebalance empties them, and nothing moves before.'))
+    .argument(...ids)
+    .argument('<tag>', 'PERMANENT_OFFLINE or TEMPORARY_OFFLINE')
+    .addHelpText('after', examples('chancery servers tag 0,1 PERMANENT_OFFLINE --reason "rack r1 goes"'))
+    .action(async (given: string, tag: string, options: object) => {
+      const { tagServers } = await import('./servers.ts');
+      await tagServers(given, tag, options as Parameters<typeof tagServers>[2], terminal);
+    });
+  acting(servers.command('untag').description('Take the tags off servers, whichever they have.'))
+    .argument(...ids)
+    .addHelpText('after', examples('chancery servers untag 0,1'))
+    .action(async (given: string, options: object) => {
+      const { untagServers } = await import('./servers.ts');
+      await untagServers(given, options as Parameters<typeof untagServers>[1], terminal);
+    });
+  acting(servers.command('forget').description('Take a lost server that holds nothing off the list.'))
+    .argument('<id>', 'its id')
+    .addHelpText('after', examples('chancery servers forget 3'))
+    .action(async (id: string, options: object) => {
+      const { forgetServer } = await import('./servers.ts');
+      await forgetServer(id, options as Parameters<typeof forgetServer>[1], terminal);
     });
 }
 
