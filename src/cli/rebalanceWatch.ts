@@ -49,7 +49,10 @@ const jsonTo =
 const barTo =
   (progress: Progress | undefined): Show =>
   async ({ copying, failed, finished, moveCount, moving, status }) => {
-    const bytes = copying === undefined ? [] : [`${renderBytes(copying.copiedBytes)} of ${renderBytes(copying.totalBytes)} being copied`];
+    const bytes =
+      copying === undefined || copying.replicas === 0
+        ? []
+        : [`${renderBytes(copying.copiedBytes)} of ${renderBytes(copying.totalBytes)} being copied`];
     const note = [status, `${moving} moving`, ...(failed > 0 ? [`${failed} failed`] : []), ...bytes].join(' · ');
     progress?.update(finished + failed, moveCount, note);
   };

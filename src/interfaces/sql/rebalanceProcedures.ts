@@ -120,7 +120,9 @@ function previewOfPlan({ servers, shortfalls, summary }: Draft): Preview {
   const counts =
     moves === 0
       ? 'Nothing is to be moved.'
-      : `${many(moves, 'bucket')} would move: ${many(copies.replicas, 'replica')} to copy, ${handovers} of them change their leader alone.`;
+      : `${many(moves, 'bucket')} would move: ${many(copies.replicas, 'replica')} to copy${
+          handovers === 0 ? '' : `, ${many(handovers, 'bucket')} to be given another leader alone`
+        }.`;
   const askers = askedBy.map((each) => `${each.askedBy} asks for ${each.moves}`).join(', ');
   const told = shortfalls.slice(0, toldShortfalls);
   const rest = shortfalls.length > told.length ? ['more of this in the answer of POST /v1/rebalances/plan'] : [];
