@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import type { AclResource } from '../../events/acls.ts';
 import { bucketsAssigned, isrChanged, leadersElected } from '../../events/buckets.ts';
 import { databaseCreated, partitionCreated, tableCreated } from '../../events/catalog.ts';
-import { moveStarted, movesPlanned, rebalancePlanned, rebalanceStarted, replicasAdded } from '../../events/rebalance.ts';
+import { moveStarted, movesPlanned, type PlannedMove, rebalancePlanned, rebalanceStarted, replicasAdded } from '../../events/rebalance.ts';
 import { resourceText } from '../../src/deciders/resources.ts';
 import { catalogTables } from '../../src/engine/history/catalogTables.ts';
 import type { Cell } from '../../src/engine/history/selector.ts';
