@@ -7,12 +7,26 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { PlannedMove } from '../../events/rebalance.ts';
+import { bucketKey } from '../../projections/buckets.ts';
 import { stateHash } from '../../projections/kit.ts';
 import { currentRebalance } from '../../projections/rebalance.ts';
 import { isLive } from '../../projections/servers.ts';
 import { replay } from '../support/replay.ts';
 import { type Turn, turns } from './tabletCluster.ts';
-import { advance, begin, heal, isLed, ofRebalances, ofServers, Story, settleOnce, steps, type What } from './tabletSteps.ts';
+import {
+  addMoves,
+  advance,
+  begin,
+  heal,
+  isLed,
+  ofRebalances,
+  ofServers,
+  plan,
+  Story,
+  settleOnce,
+  steps,
+  type What,
+} from './tabletSteps.ts';
 
 /** What makes a rebalance go on is drawn often, what ends servers seldom. */
 const usual: readonly What[] = [
@@ -51,6 +65,8 @@ function endsWell(story: Story): void {
 }
 
 const all: readonly What[] = [...usual, ...usual, ...usual, ...ofServers, ...ofRebalances];
+/** The hunt is as long as CHANCERY_RUNS says. */
+const longHuntMs = 60_000 * Number(process.env.CHANCERY_RUNS ?? 1);
 /** On one bucket, what seldom meets meets often. */
 const few: readonly What[] = [
   'planAny',
@@ -78,18 +94,64 @@ test.each([
     60,
   ],
   ['one bucket', [[2, 1]] as const, [...few, ...few, ...all], 120, 50],
-])('a rebalance of %s through losses, late reports, time-outs and cancellations', (_, tables, whats, maxLength, numRuns) => {
-  const seen = new Set<string>();
-  fc.assert(
-    fc.property(turns<What>(whats, maxLength), (told) => {
-      const story = new Story(tables);
-      tell(story, told);
-      endsWell(story);
-      for (const { event } of story.cluster.log) seen.add(event.type);
-    }),
-    replay({ numRuns }).params,
-  );
-  expect([...seen]).toEqual(expect.arrayContaining(['MoveFinished', 'MoveFailed', 'MoveCanceled', 'LeadersElected', 'IsrChanged']));
+])(
+  'a rebalance of %s through losses, late reports, time-outs and cancellations',
+  (_, tables, whats, maxLength, numRuns) => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(turns<What>(whats, maxLength), (told) => {
+        const story = new Story(tables);
+        tell(story, told);
+        endsWell(story);
+        for (const { event } of story.cluster.log) seen.add(event.type);
+      }),
+      replay({ numRuns }).params,
+    );
+    expect([...seen]).toEqual(expect.arrayContaining(['MoveFinished', 'MoveFailed', 'MoveCanceled', 'LeadersElected', 'IsrChanged']));
+  },
+  longHuntMs,
+);
+
+/** Whatever is done while server 0 is emptied, one thing after the other, until nothing happens any more. */
+function* emptying(story: Story): Generator<void> {
+  const { cluster } = story;
+  cluster.give({ name: 'addServerTag', serverIds: [0], tag: 'PERMANENT_OFFLINE' });
+  plan(story, 6, 2); // REPLICA_DISTRIBUTION.
+  yield;
+  for (let before = -1; before !== cluster.state.position; ) {
+    before = cluster.state.position;
+    if (addMoves(story, 3) !== 0) yield;
+    if (advance(story, () => true) !== 0) yield;
+    for (const serverId of cluster.processes.keys()) {
+      cluster.apply(serverId, cluster.state.position);
+      for (const row of cluster.rows()) cluster.copy(serverId, bucketKey(row));
+      cluster.report(serverId);
+      for (const report of cluster.underWay.splice(0)) if (cluster.give(report) !== 0) yield;
+    }
+  }
+}
+
+test('a rebalance can be canceled at any point, and the next one does the rest', () => {
+  let points = 0;
+  for (let isOver = false; !isOver; points += 1) {
+    const story = new Story([
+      [3, 16],
+      [2, 12],
+    ]);
+    settleOnce(story);
+    const { cluster } = story;
+    const first = emptying(story);
+    for (let i = 0; i <= points; i += 1) isOver = first.next().done === true;
+    const outcome = cluster.give({ name: 'cancelRebalance' });
+    expect(typeof outcome === 'number' || outcome === 'REBALANCE_OVER', `${outcome}`).toBe(true);
+    story.rules.everything(cluster);
+    expect(cluster.rows().filter((row) => !isLed(row))).toEqual([]);
+    for (const _ of emptying(story)) story.rules.everything(cluster);
+    expect(currentRebalance(cluster.state.rebalance)).toMatchObject({ status: 'COMPLETED', failed: 0 });
+    expect(cluster.rows().filter(({ replicas }) => replicas.includes(0))).toEqual([]);
+    endsWell(story);
+  }
+  expect(points).toBeGreaterThan(15);
 });
 
 /** One bucket on servers 0 and 1, led by 0, with a write that is acknowledged. */

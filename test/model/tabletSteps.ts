@@ -134,7 +134,7 @@ const serverSteps = {
 /** What operators and the executor do with a rebalance. */
 const rebalanceSteps = {
   plan: (story: Story, { a, b }: Turn<string>) => {
-    plan(story, a, 1 + (b % 3));
+    plan(story, a % 8 === 0 ? a : a | 4, 1 + (b % 3)); // RACK_AWARE, the third, cannot be had without racks.
   },
   /** Whatever a planner could have come to: each bucket to servers that are drawn. */
   planAny: (story: Story, { a, b }: Turn<string>) => {
