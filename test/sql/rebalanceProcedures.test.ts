@@ -16,10 +16,10 @@ afterEach(async () => {
 /** Two servers hold everything, a third one nothing. */
 const lopsided: Settled = { racks: ['a', 'b', 'c'], orders: Array.from({ length: 6 }, () => [0, 1]) };
 
-async function served(settled: Settled | undefined): Promise<Served> {
+async function served(settled: Settled | undefined, hasQueries = false): Promise<Served> {
   const cluster = new ServedCluster();
   if (settled !== undefined) settle(cluster.hub, settled);
-  const n1 = await cluster.start('n1');
+  const n1 = await cluster.start('n1', { hasQueries });
   closers.push(() => cluster.stop());
   await cluster.ready(n1);
   return n1;
@@ -276,4 +276,22 @@ describe('list_rebalance and cancel_rebalance', () => {
     ]);
     expect((await refusalOf(n1, "CALL sys.cancel_rebalance('no such id')"))[0]).toBe('SQL_INVALID_ARGUMENT');
   });
+});
+
+test('the tables answer what the manual asks them, also of a rebalance in the past', async () => {
+  const n1 = await served(lopsided, true);
+  new Fleet(n1.node);
+  await ask(n1, "CALL sys.rebalance('REPLICA_DISTRIBUTION')", { reason: 'a new server' });
+  await completed(n1);
+  const moves = rebalanceRows(n1.node.state.rebalance)[0]?.moveCount ?? -1;
+  const joined = `SELECT r.planned_at IS NOT NULL, r.principal, r.reason, m.table_name, m.failure, m.left_as
+    FROM sys.rebalance_moves AS m JOIN sys.rebalances AS r USING (rebalance_id) WHERE m.status = 'COMPLETED'`;
+  const rows = await rowsOf(n1, joined);
+  expect(rows).toHaveLength(moves);
+  expect(rows[0]).toEqual([true, 'User:root', 'a new server', 'shop.orders', null, null]);
+  const slow = 'SELECT table_name, bucket_id, status, started_at, in_sync_at, why FROM sys.rebalance_moves';
+  expect(await rowsOf(n1, `${slow} WHERE status = 'REBALANCING' ORDER BY started_at`)).toEqual([]);
+  const [[first] = []] = await rowsOf(n1, 'SELECT first_position FROM sys.rebalances');
+  const then = await rowsOf(n1, `SELECT status FROM sys.rebalance_moves AT (VERSION => ${Number(first) + 1})`);
+  expect(then).toEqual(Array.from({ length: moves }, () => ['NOT_STARTED']));
 });
