@@ -12,6 +12,7 @@ const cluster = [
   'test/file/crash.test.ts',
   'test/conformance/follower.test.ts',
   'test/metaservice/page.test.ts',
+  'test/tablet-server/process.test.ts',
 ];
 /** Tests that need a Docker engine: `npm run test:compose`. */
 const compose = ['test/compose/**/*.test.ts'];

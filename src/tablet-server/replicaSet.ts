@@ -94,8 +94,8 @@ export class ReplicaSet implements Holdings {
   }
 
   /**
-   * Carries out an assignment: what is missing is made, what is not listed goes, and every replica takes its part. Copying is not waited for.
-   * Doing it again changes nothing. @throws the error of the disk; what was not done then is done by the next call
+   * Carries out an assignment: what is missing is made, what is not listed goes, and every replica takes its part. Copying is not
+   * waited for. Doing it again changes nothing. @throws the error of the disk; what was not done then is done by the next call
    */
   async apply({ endpoints, replicas, settings }: Assignment): Promise<void> {
     this.#endpoints = new Map(Object.entries(endpoints).map(([id, endpoint]) => [Number(id), endpoint]));

@@ -54,7 +54,8 @@ const shutDownTries = 3;
 
 /**
  * A server of the reference kind: it holds replicas as files, leads or follows as the coordinator says, and moves bytes. It is no
- * database. Whatever it is told comes as a list of all it shall hold, numbered by a position of the log; it never goes back to an older one.
+ * database. Whatever it is told comes as a list of all it shall hold, numbered by a position of the log; it never goes back to an
+ * older one.
  */
 export class TabletServer {
   readonly endpoint: string;

@@ -10,10 +10,12 @@ import { TabletServerRefused } from '../../src/tablet-server/store.ts';
 import { append, bytesIn, connected, coordinator, digestOf, equalReplicas, folder, patience, tabletServer } from './servers.ts';
 
 test('it asks the next node when one is silent or has no leader, and heartbeats say how far it is', async () => {
-  const [blind, at] = [await coordinator(), await coordinator()];
+  const [gone, blind, at] = [await coordinator(), await coordinator(), await coordinator()];
+  const goneUrl = gone.url;
+  await gone.close();
   blind.hasNoLeader = true;
   at.leaseMs = 10_000; // A third of it is no whole number.
-  const urls = ['http://127.0.0.1:1', blind.url, at.url]; // Nobody may listen on port 1.
+  const urls = [goneUrl, blind.url, at.url];
   const server = await tabletServer(at, 0, {
     rack: 'r9',
     capacityBytes: 1024,
