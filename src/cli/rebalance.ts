@@ -222,7 +222,8 @@ export async function cancelRebalance(id: string | undefined, options: CancelOpt
   const { position } = (await settled(client.json(call), 'Look with "chancery rebalance list".')) as { readonly position: number };
   const found = await rebalanceOf(client, id, position);
   const { canceled, finished, moveCount, rebalanceId } = found;
-  const words = `${rebalanceId} is canceled: ${grouped(finished)} of ${grouped(moveCount)} buckets had moved and stay there, ${grouped(canceled)} were stopped or never begun`;
+  const stopped = `${grouped(canceled)} were stopped or never begun`;
+  const words = `${rebalanceId} is canceled: ${grouped(finished)} of ${grouped(moveCount)} buckets had moved and stay there, ${stopped}`;
   terminal.out.write(`${json === true ? JSON.stringify({ ...found, position }) : `${words}   position ${grouped(position)}`}\n`);
 }
 

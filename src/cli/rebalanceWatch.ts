@@ -61,7 +61,7 @@ const barTo =
 const silenceMs = 45_000;
 const retryMs = 1000;
 
-/** Follows a rebalance until it is over: a broken stream is taken up again, on whichever node answers. @throws whatever `interrupted` says */
+/** Follows a rebalance to its end: a broken stream is taken up again, on whichever node answers. @throws what `interrupted` says */
 async function followed(
   client: OperatorClient,
   first: Rebalance,

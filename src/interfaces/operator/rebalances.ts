@@ -151,9 +151,9 @@ export interface RebalanceParts {
 }
 
 /**
- * POST /v1/rebalances plans and begins one, POST /v1/rebalances/plan only says what it would do; POST …/cancel stops one. GET /v1/rebalances,
- * …/:rebalanceId and …/:rebalanceId/moves tell of all that are kept, …/:rebalanceId/stream how far one is, by server-sent events, until it
- * is over. Writes take the header Idempotency-Key.
+ * POST /v1/rebalances plans and begins one, POST /v1/rebalances/plan only says what it would do; POST …/cancel stops one.
+ * GET /v1/rebalances, …/:rebalanceId and …/:rebalanceId/moves tell of all that are kept, …/:rebalanceId/stream how far one is, by
+ * server-sent events, until it is over. Writes take the header Idempotency-Key.
  */
 export const rebalanceRoutes: FastifyPluginAsyncZod<RebalanceParts> = async (http, parts) => {
   await http.register(writing, parts);
