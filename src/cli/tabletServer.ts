@@ -26,8 +26,7 @@ export interface TabletServerFlags extends Pick<OperatorOptions, 'authorization'
 }
 
 /** What help, banner and manual say alike. */
-const whatItIs =
-  'It holds replicas as files and moves bytes, so that rebalance, tags and settings act on something. It is not a database.';
+const whatItIs = 'It holds replicas as files and moves bytes, so that rebalance, tags and settings act on something. It is not a database.';
 
 type Checked = Omit<TabletServerOptions, 'coordinator' | 'logger'>;
 
@@ -47,7 +46,7 @@ export async function tabletServer(flags: TabletServerFlags, parts: Implementati
     ...(authorization === undefined ? {} : { authorization }),
   });
   const server = await started({ ...options, coordinator: client, logger }, flags, stop);
-  if (server === undefined) return;
+  if (server === undefined) process.exit(exitStatus.done); // Told to stop before it had registered.
   terminal.out.write(banner(server, flags, urls, terminal));
   const failure = await Promise.race([server.failed, untilAborted(stop)]);
   if (failure !== undefined) {

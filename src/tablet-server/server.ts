@@ -227,12 +227,9 @@ export class TabletServer {
         const { known, leaseMs } = await coordinator.heartbeat(body, Math.max(1000, this.#leaseMs / 3));
         this.#leaseMs = leaseMs;
         this.#heart.succeeded();
-        if (!known && !signal.aborted) {
-          await this.#register(false);
-          continue;
-        }
+        if (!known && !signal.aborted) await this.#register(false);
         await this.#heart.pause(heartbeatGapMs, 'whatever comes up');
-        await this.#heart.pause(this.#leaseMs / 3 - heartbeatGapMs);
+        if (known) await this.#heart.pause(this.#leaseMs / 3 - heartbeatGapMs);
       } catch (error) {
         if (error instanceof TabletServerRefused) {
           this.#fail(error);

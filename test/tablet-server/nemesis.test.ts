@@ -143,7 +143,7 @@ async function live(steps: readonly Step[]): Promise<void> {
   await Promise.all(ids.map((each) => hurt.up(each)));
   for (const each of bucketIds) {
     await expect.poll(() => hurt.write(each, 10), { timeout: 8000, interval: 20 }).toBe(true);
-    await expect.poll(() => hurt.at.get(each).isr.toSorted(), { timeout: 8000, interval: 20 }).toEqual(ids);
+    await expect.poll(() => hurt.at.get(each).isr.toSorted((a, b) => a - b), { timeout: 8000, interval: 20 }).toEqual(ids);
     const length = (await bytesIn(hurt.directories[hurt.at.get(each).leader] ?? '', each)).length;
     await equalReplicas(
       [...hurt.servers.values()].map(({ endpoint }) => endpoint),

@@ -70,6 +70,16 @@ test('SIGTERM: its leaderships move away, it says goodbye, and the status is 0',
   expect(at.servers.get(0)?.isLive).toBe(false);
 });
 
+test('SIGTERM before any coordinator has answered ends it at once, in order', async () => {
+  const at = await coordinator();
+  at.hasNoLeader = true;
+  const directory = folder();
+  const server = start(['tablet-server', '--id', '0', '--coordinator', at.url, '--data', directory], { cwd: directory });
+  await expect.poll(() => server.err(), patience).toContain('not registered yet');
+  server.child.kill('SIGTERM');
+  expect(await server.ended).toMatchObject({ status: 0, out: '' });
+});
+
 describe('a directory is refused', () => {
   test("that another process has, that is another server's, or of another cluster", async () => {
     const at = await coordinator();
