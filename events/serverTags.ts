@@ -7,7 +7,7 @@ export type ServerTag = (typeof serverTags)[number];
 
 const data = z.strictObject({
   serverIds: z.array(serverId).min(1).max(1000).describe('Which servers, ascending, each once.'),
-  tag: z.enum(serverTags),
+  tag: z.enum(serverTags).describe('Which one.'),
 });
 const subjects = ({ serverIds }: { readonly serverIds: readonly number[] }): readonly string[] => serverIds.map((id) => `server/${id}`);
 

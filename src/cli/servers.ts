@@ -61,9 +61,8 @@ export async function tagServers(ids: string, tag: string, options: ActOptions, 
   const { results } = (await new OperatorClient(options, terminal).json(call)) as { readonly results: readonly { position?: number }[] };
   const done = { serverIds: given, tag: wanted, position: results.at(-1)?.position ?? 0 };
   const next = 'next: chancery rebalance start --goals REPLICA_DISTRIBUTION   moves their buckets away';
-  terminal.out.write(
-    `${options.json === true ? JSON.stringify(done) : `tagged ${wanted}: ${given.join(', ')}   position ${grouped(done.position)}\n${next}`}\n`,
-  );
+  const words = `tagged ${wanted}: ${given.join(', ')}   position ${grouped(done.position)}`;
+  terminal.out.write(`${options.json === true ? JSON.stringify(done) : `${words}\n${next}`}\n`);
 }
 
 /** `chancery servers untag IDS`: whichever tags they have. */

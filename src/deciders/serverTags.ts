@@ -24,8 +24,8 @@ export const addServerTag = defineCommand({
       const status = serverOf(state.servers, id)?.status ?? 'LOST';
       if (status === 'LOST') return reject('UNKNOWN_SERVER', `serverIds[${i}]`, `Server ${id} not exists when trying to add server tag.`);
       if (present === undefined || present === tag) continue;
-      const detail = `Server tag ${present} already exists for server ${id}. However you want to set it to ${tag}, please remove the server tag first.`;
-      return reject('SERVER_TAG_EXISTS', `serverIds[${i}]`, detail);
+      const detail = `Server tag ${present} already exists for server ${id}. However you want to set it to ${tag}, please remove`;
+      return reject('SERVER_TAG_EXISTS', `serverIds[${i}]`, `${detail} the server tag first.`);
     }
     const added = ascending(ids).filter((id) => serverTagOf(state.serverTags, id) === undefined);
     return added.length === 0 ? accept() : accept(serverTagAdded({ serverIds: added, tag }));
@@ -33,8 +33,8 @@ export const addServerTag = defineCommand({
 });
 
 /**
- * Take a tag off tablet servers, all of them or none; without a tag whichever they have. Servers that nobody knows, or that have no tag, are
- * passed over.
+ * Take a tag off tablet servers, all of them or none; without a tag whichever they have. Servers that nobody knows, or that have no tag,
+ * are passed over.
  * @returns one `ServerTagRemoved` for each tag taken off; or, in Fluss's words, SERVER_TAG_MISMATCH (one has the other tag)
  */
 export const removeServerTag = defineCommand({

@@ -1,5 +1,6 @@
 /**
- * Goal: a tablet server has at most one tag; a call tags all of its servers or none, and the first that cannot be decides, in Fluss's words.
+ * Goal: a tablet server has at most one tag; a call tags all of its servers or none, and the first that cannot be decides, in the words
+ * of Fluss.
  * Method: given events, when a command, then exactly these events.
  */
 import { describe, expect, test } from 'vitest';

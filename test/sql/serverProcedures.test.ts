@@ -135,7 +135,8 @@ describe('rules', () => {
     await rowsOf("CALL sys.add_server_tag('0', 'PERMANENT_OFFLINE')");
     const before = positionOf();
     const exists =
-      'Server tag PERMANENT_OFFLINE already exists for server 0. However you want to set it to TEMPORARY_OFFLINE, please remove the server tag first.';
+      'Server tag PERMANENT_OFFLINE already exists for server 0. However you want to set it to TEMPORARY_OFFLINE, please remove ' +
+      'the server tag first.';
     expect(await refusalOf("CALL sys.add_server_tag('1,0,100', 'TEMPORARY_OFFLINE')")).toEqual([
       'SERVER_TAG_EXISTS',
       'tabletServers',

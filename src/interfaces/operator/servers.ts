@@ -60,8 +60,8 @@ const reasonQuery = z.strictObject({ reason: reason.optional() });
 const tags = ['servers'];
 
 /**
- * GET /v1/servers and /v1/servers/:serverId; DELETE takes a lost one that holds nothing off the list; PUT and DELETE of its tag. Writes take
- * the header Idempotency-Key and answer {position, changed, duplicate}.
+ * GET /v1/servers and /v1/servers/:serverId; DELETE takes a lost one that holds nothing off the list; PUT and DELETE of its tag. Writes
+ * take the header Idempotency-Key and answer {position, changed, duplicate}.
  */
 export const serverRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
   http.get(

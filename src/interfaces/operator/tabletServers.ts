@@ -85,7 +85,17 @@ export interface TabletServerParts {
 
 /** What tablet servers say and ask. Every request may be sent again. */
 export const tabletServerRoutes: FastifyPluginAsyncZod<TabletServerParts> = async (http, { clock, logger, node, ...parts }) => {
-  const submit = (command: Command, identity: Identity): Promise<Outcome> => node.submit(command, { ...identity, interface: 'operator' });
+  void http.register(registrationRoutes, { node });
+  void http.register(leadershipRoutes, { node });
+  void http.register(heartbeatRoute, { node, logger, ...parts });
+  void http.register(assignmentRoute, { node, assignments: new Assignments(node, clock) });
+};
+
+/** Under a new key each time: what a server says again may be news again. */
+const submitFor = (node: Node, identity: Identity, command: Command): Promise<Outcome> =>
+  node.submit(command, { ...identity, interface: 'operator' });
+
+const registrationRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
   http.post(
     '/v1/servers/:serverId/registration',
     {
@@ -98,7 +108,7 @@ export const tabletServerRoutes: FastifyPluginAsyncZod<TabletServerParts> = asyn
       },
     },
     async ({ body, identity, params }, reply) => {
-      const outcome = await submit({ name: 'registerServer', ...params, ...body }, identity);
+      const outcome = await submitFor(node, identity, { name: 'registerServer', ...params, ...body });
       if (outcome.kind !== 'done') return answer(reply, outcome, node);
       const { configs, leadership } = node.state;
       const leaseMs = durationMsOf(configs, 'chancery.server.lease');
@@ -117,10 +127,13 @@ export const tabletServerRoutes: FastifyPluginAsyncZod<TabletServerParts> = asyn
       },
     },
     async ({ identity, params, query }, reply) => {
-      const outcome = await submit({ name: 'loseServer', ...params, ...query, because: 'STOPPED' }, identity);
+      const outcome = await submitFor(node, identity, { name: 'loseServer', ...params, ...query, because: 'STOPPED' });
       return outcome.kind === 'done' ? reply.send({ position: outcome.position }) : answer(reply, outcome, node);
     },
   );
+};
+
+const leadershipRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
   http.post(
     '/v1/servers/:serverId/shutdown',
     {
@@ -133,7 +146,7 @@ export const tabletServerRoutes: FastifyPluginAsyncZod<TabletServerParts> = asyn
       },
     },
     async ({ body, identity, params }, reply) => {
-      const outcome = await submit({ name: 'stopServer', ...params, ...body }, identity);
+      const outcome = await submitFor(node, identity, { name: 'stopServer', ...params, ...body });
       if (outcome.kind !== 'done') return answer(reply, outcome, node);
       return reply.send({ position: outcome.position, leading: leaderCount(node.state.buckets, params.serverId) });
     },
@@ -151,12 +164,10 @@ export const tabletServerRoutes: FastifyPluginAsyncZod<TabletServerParts> = asyn
       },
     },
     async ({ body, identity, params }, reply) => {
-      const outcome = await submit({ name: 'adjustIsr', ...params, ...body }, identity);
+      const outcome = await submitFor(node, identity, { name: 'adjustIsr', ...params, ...body });
       return outcome.kind === 'done' ? reply.send({ position: outcome.position }) : answer(reply, outcome, node);
     },
   );
-  void http.register(heartbeatRoute, { node, logger, ...parts });
-  void http.register(assignmentRoute, { node, assignments: new Assignments(node, clock) });
 };
 
 /** The node that leads keeps it, in memory alone. */
