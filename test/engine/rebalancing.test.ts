@@ -10,8 +10,9 @@ import type { Planner } from '../../src/engine/planning/port.ts';
 import { createPlanner } from '../../src/engine/planning/threadPlanner.ts';
 import { pieceLimits, piecesOf } from '../../src/engine/rebalanceDraft.ts';
 import { Rebalancing, rebalanceIdOf, rebalancingLimits } from '../../src/engine/rebalancing.ts';
-import type { Caller } from '../../src/engine/submission.ts';
+import type { Caller, Outcome } from '../../src/engine/submission.ts';
 import { systemClock } from '../../src/ports/clock.ts';
+import { rejection } from '../../src/rejection.ts';
 import { Fleet, processOf, type Settled, settle } from '../support/fleet.ts';
 import { caller, silent, TestCluster } from '../support/nodes.ts';
 
@@ -231,5 +232,46 @@ describe('premises that changed', () => {
       rebalanceId: rebalanceIdOf('key-1', 2),
     });
     expect(movesIn(it, second)).toHaveLength(second?.moveCount ?? -1);
+  });
+});
+
+describe('a plan in pieces', () => {
+  test('outlives the node that leads', async () => {
+    const it = await scene(lopsided(700));
+    const [n2] = await Promise.all([it.cluster.start('n2'), it.cluster.start('n3')]);
+    await vi.waitFor(() => expect(n2.status().members).toHaveLength(3), waits);
+    const planner = createPlanner({ logger: silent });
+    const rebalancing = new Rebalancing({ node: n2, planner, clock: systemClock });
+    const { submit } = n2;
+    vi.spyOn(n2, 'submit').mockImplementation(async (command, by) => {
+      if (command.name === 'addRebalanceMoves') it.cluster.kill('n1');
+      return await submit.call(n2, command, by);
+    });
+    const begun = await rebalancing.begin({ goals }, keyed('key-1'));
+    expect(begun).toMatchObject({ kind: 'done', rebalanceId: rebalanceIdOf('key-1', 1) });
+    const [row] = rebalanceRows(n2.state.rebalance);
+    expect(row).toMatchObject({ status: 'REBALANCING', planned: row?.moveCount });
+    expect(n2.state.leadership.taken).toBeGreaterThan(2);
+    await planner.close();
+  });
+
+  test('is sent again where nobody knows whether it arrived, and where the cluster cannot take it at the moment', async () => {
+    const it = await scene(lopsided(700));
+    const { submit } = it.node;
+    const unlucky: (Outcome | undefined)[] = [
+      { kind: 'rejected', rejection: rejection('BUSY', '', 'a moment') },
+      { kind: 'unknown', commandId: 'x', detail: 'the reply was lost' },
+    ];
+    vi.spyOn(it.node, 'submit').mockImplementation(async (command, by) => {
+      const fate = command.name === 'addRebalanceMoves' ? unlucky.shift() : undefined;
+      if (fate?.kind === 'rejected') return fate;
+      const outcome = await submit.call(it.node, command, by);
+      return fate ?? outcome;
+    });
+    expect(await it.rebalancing.begin({ goals }, caller)).toMatchObject({ kind: 'done' });
+    expect(unlucky).toEqual([]);
+    const [row] = rowsOf(it);
+    expect(movesIn(it, row).map(({ move }) => move)).toEqual(Array.from({ length: row?.moveCount ?? 0 }, (_, i) => i));
+    expect(row?.status).toBe('REBALANCING');
   });
 });
