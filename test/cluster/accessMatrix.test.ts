@@ -167,7 +167,7 @@ describe('the operator API', () => {
     expect([...new Set(operatorRows.map(({ name }) => name))].sort()).toEqual([...real, hidden].sort());
     const acts = metaServiceCommands.map(({ name }) => `POST /v1/acts/${name}`);
     const listed = real.filter((name) => !acts.includes(name));
-    const ofNodes = ['POST /internal/v1/submit', 'POST /internal/v1/heartbeats', 'POST /internal/v1/server-heartbeats'];
+    const ofNodes = ['heartbeats', 'rebalance-copies', 'server-heartbeats', 'submit'].map((name) => `POST /internal/v1/${name}`);
     expect(Object.keys(operatorAccess).sort()).toEqual([...listed, hidden, ...ofNodes, 'POST /v1/acts/:command'].sort());
   });
 
