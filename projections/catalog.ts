@@ -176,4 +176,13 @@ export const databaseRows = (state: Catalog): readonly DatabaseRow[] =>
   [...state.databases.rows()].map(([, row]) => row).sort((a, b) => (a.database < b.database ? -1 : 1));
 /** All of them, by database and name; looks at each, as listings may. */
 export const tableRows = (state: Catalog): readonly TableRow[] =>
-  [...state.tables.rows()].map(([, row]) => row).sort((a, b) => (fullName(a) < fullName(b) ? -1 : 1));
+  [...state.tables.rows()]
+    .map(([, row]) => [fullName(row), row] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, row]) => row);
+/** Those of one database, by name; looks at each of all databases. */
+export function tablesOf(state: Catalog, database: string): readonly TableRow[] {
+  const found: TableRow[] = [];
+  for (const [, row] of state.tables.rows()) if (row.database === database) found.push(row);
+  return found.sort((a, b) => (a.table < b.table ? -1 : 1));
+}

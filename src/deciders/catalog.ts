@@ -25,7 +25,7 @@ import {
   partitionOf,
   type TableRow,
   tableOf,
-  tableRows,
+  tablesOf,
 } from '../../projections/catalog.ts';
 import { integerOf } from '../../projections/configs.ts';
 import { serverRows } from '../../projections/servers.ts';
@@ -146,7 +146,7 @@ export const alterDatabase = defineCommand({
 
 /** The tables of a database. Looks at every table there is, so it is asked only where some are to be dropped. */
 export const tablesIn = ({ catalog }: State, { database, tables }: DatabaseRow): readonly TableRow[] =>
-  tables === 0 ? [] : tableRows(catalog).filter((row) => row.database === database);
+  tables === 0 ? [] : tablesOf(catalog, database);
 
 /**
  * Drop a database; with `cascade` its tables too.
@@ -184,19 +184,20 @@ const bucketsOf = ({ bucketCount, partitionIds, partitionKeys }: TableRow): numb
 const dropping = ({ bucketCount, database, partitionIds, table, tableId }: TableRow): ChanceryEvent =>
   tableDropped({ tableId, database, table, bucketCount, partitionIds: [...partitionIds] });
 
-/** The servers of each bucket. @returns TOO_FEW_SERVERS in Fluss's words */
-function placed(
+/** What gives new buckets their servers. @returns of each bucket the servers, or TOO_FEW_SERVERS in Fluss's words */
+function placer(
   state: State,
   { bucketCount, replicationFactor }: { readonly bucketCount: number; readonly replicationFactor: number },
-  given: Draw,
-): number[][] | Rejection {
+): (given: Draw) => number[][] | Rejection {
   const servers = serverRows(state.servers).map(({ rack, serverId, status }) => {
     const tag = serverTagOf(state.serverTags, serverId)?.tag;
     return { id: serverId, isLive: status === 'LIVE', ...(rack === undefined ? {} : { rack }), ...(tag === undefined ? {} : { tag }) };
   });
-  const placement = placeReplicas(servers, replicationFactor, bucketCount, given);
-  if (placement.kind === 'refused') return rejection('TOO_FEW_SERVERS', '', placement.message);
-  return placement.replicas.map((ids) => [...ids]);
+  return (given) => {
+    const placement = placeReplicas(servers, replicationFactor, bucketCount, given);
+    if (placement.kind === 'refused') return rejection('TOO_FEW_SERVERS', '', placement.message);
+    return placement.replicas.map((ids) => [...ids]);
+  };
 }
 
 /**
@@ -243,7 +244,7 @@ export const createTable = defineCommand({
       ...(comment === undefined ? {} : { comment }),
     });
     if (asked.partitionKeys.length > 0) return accept<ChanceryEvent>(created);
-    const replicas = placed(state, layout, given);
+    const replicas = placer(state, layout)(given);
     if (isRejection(replicas)) return refused(replicas);
     return accept<ChanceryEvent>(created, bucketsAssigned({ tableId: catalog.nextTableId, replicas }));
   },
@@ -350,6 +351,7 @@ export const createPartition = defineCommand({
     const row = partitioned(state, asked);
     if (isRejection(row)) return refused(row);
     const { database, table, tableId } = row;
+    const place = placer(state, row);
     const events: ChanceryEvent[] = [];
     const names = new Set<string>();
     for (const [i, each] of partitions.entries()) {
@@ -364,7 +366,7 @@ export const createPartition = defineCommand({
       names.add(known);
       const full = fullnessFault(row, names.size);
       if (full !== undefined) return refused(rejection('TOO_MANY_PARTITIONS', field, full));
-      const replicas = placed(state, row, each.draw);
+      const replicas = place(each.draw);
       if (isRejection(replicas)) return refused(replicas);
       const partitionId = state.catalog.nextPartitionId + names.size - 1;
       events.push(

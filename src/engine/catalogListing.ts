@@ -1,49 +1,79 @@
 import type { AclResource } from '../../events/acls.ts';
-import { type DatabaseRow, databaseRows, type TableRow, tableRows } from '../../projections/catalog.ts';
+import { type DatabaseRow, databaseRows, type TableRow } from '../../projections/catalog.ts';
 import type { State } from '../../projections/state.ts';
+import { Table } from '../../projections/table.ts';
 import { databaseResource, tableResource } from '../deciders/resources.ts';
 
 /** Whether somebody sees what is said about a resource. */
 export type Sees = (resource: AclResource) => boolean;
 
-/** Sorted once for each version of the tables. */
-const sortedTables = new WeakMap<object, readonly TableRow[]>();
-const sortedDatabases = new WeakMap<object, readonly DatabaseRow[]>();
+type ByDatabase = Map<string, TableRow[]>;
+/** The tables of each database by name, as of the version that was asked for last: the next one costs what changed since. */
+let newest: { readonly tables: Table<TableRow>; readonly byDatabase: ByDatabase } = { tables: Table.empty(), byDatabase: new Map() };
+/** So many tables more or fewer: sorting anew is faster. */
+const manyChanges = 1000;
 
-function memo<R>(kept: WeakMap<object, readonly R[]>, key: object, make: () => readonly R[]): readonly R[] {
-  const known = kept.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  kept.set(key, made);
-  return made;
+function tablesByDatabase(tables: Table<TableRow>): ReadonlyMap<string, readonly TableRow[]> {
+  const isFar = Math.abs(tables.size - newest.tables.size) > manyChanges;
+  const byDatabase = isFar ? sorted(tables) : newest.byDatabase;
+  if (!isFar)
+    for (const { after, before } of tables.changesSince(newest.tables)) {
+      if (before !== undefined) remove(byDatabase, before);
+      if (after !== undefined) insert(byDatabase, after);
+    }
+  newest = { tables, byDatabase };
+  return byDatabase;
+}
+
+function sorted(tables: Table<TableRow>): ByDatabase {
+  const byDatabase: ByDatabase = new Map();
+  for (const [, row] of tables.rows()) {
+    const rows = byDatabase.get(row.database);
+    if (rows === undefined) byDatabase.set(row.database, [row]);
+    else rows.push(row);
+  }
+  for (const rows of byDatabase.values()) rows.sort((a, b) => (a.table < b.table ? -1 : 1));
+  return byDatabase;
+}
+
+function insert(byDatabase: ByDatabase, row: TableRow): void {
+  const rows = byDatabase.get(row.database) ?? [];
+  byDatabase.set(row.database, rows);
+  rows.splice(placeOf(rows, row.table), 0, row);
+}
+
+/** Another table of the same name may be there already. */
+function remove(byDatabase: ByDatabase, { database, table, tableId }: TableRow): void {
+  const rows = byDatabase.get(database) ?? [];
+  const from = placeOf(rows, table);
+  const at = rows[from]?.tableId === tableId ? from : from + 1;
+  rows.splice(at, 1);
+  if (rows.length === 0) byDatabase.delete(database);
+}
+
+/** The first of the rows, which are sorted, whose name is not smaller. */
+function placeOf(rows: readonly TableRow[], table: string): number {
+  let [low, high] = [0, rows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rows[middle]?.table ?? '') < table) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The databases that somebody sees, by name. @param after those with greater names alone */
 export function* databasesSeen({ catalog }: State, sees: Sees, after = ''): Generator<DatabaseRow> {
-  const rows = memo(sortedDatabases, catalog.databases, () => databaseRows(catalog));
-  for (const row of rows) if (row.database > after && sees(databaseResource(row.database))) yield row;
+  for (const row of databaseRows(catalog)) if (row.database > after && sees(databaseResource(row.database))) yield row;
 }
 
-/** The tables of one database that somebody sees, by name. @param after those with greater names alone */
+/** The tables of one database that somebody sees, by name: to be read at once. @param after those with greater names alone */
 export function* tablesSeen({ catalog }: State, database: string, sees: Sees, after = ''): Generator<TableRow> {
-  const rows = memo(sortedTables, catalog.tables, () => tableRows(catalog));
-  for (let at = firstAfter(rows, `${database}.${after}`); at < rows.length; at += 1) {
+  const rows = tablesByDatabase(catalog.tables).get(database) ?? [];
+  for (let at = placeOf(rows, after); at < rows.length; at += 1) {
     const row = rows[at];
-    if (row?.database !== database) return;
-    if (sees(tableResource(row))) yield row;
+    if (row !== undefined && row.table !== after && sees(tableResource(row))) yield row;
   }
-}
-
-/** The first of the rows, which are sorted by `database.table`, that is greater. */
-function firstAfter(rows: readonly TableRow[], name: string): number {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const row = rows[middle];
-    if (row !== undefined && `${row.database}.${row.table}` <= name) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** At most `limit` of them, and whether there are more. */
