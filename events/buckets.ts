@@ -65,7 +65,8 @@ export const leadersElected = defineEvent('LeadersElected', {
     buckets: z
       .array(z.strictObject({ ...bucketRef, leader, isr }))
       .min(1)
-      .max(bucketLimits.perEvent),
+      .max(bucketLimits.perEvent)
+      .describe('Each with its leader and its in-sync replicas from now on.'),
   }),
   subjects: ({ buckets }) => tablesOf(buckets),
 });
@@ -79,7 +80,8 @@ export const isrChanged = defineEvent('IsrChanged', {
     buckets: z
       .array(z.strictObject({ ...bucketRef, isr }))
       .min(1)
-      .max(bucketLimits.perEvent),
+      .max(bucketLimits.perEvent)
+      .describe('Each with its in-sync replicas from now on.'),
   }),
   subjects: ({ buckets }) => tablesOf(buckets),
 });

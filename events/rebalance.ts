@@ -67,7 +67,7 @@ export const movesPlanned = defineEvent('MovesPlanned', {
   data: z.strictObject({
     rebalanceId,
     firstMove: count.describe('The number of the first one.'),
-    moves: z.array(plannedMove).min(1).max(rebalanceLimits.movesPerEvent),
+    moves: z.array(plannedMove).min(1).max(rebalanceLimits.movesPerEvent).describe('In the order of the plan.'),
   }),
   subjects: ofRebalance,
 });
@@ -134,7 +134,7 @@ export const moveFinished = defineEvent('MoveFinished', {
 const ended = {
   ...move,
   left: z.enum(['ORIGINAL', 'TARGET', 'GONE']).describe('Where the bucket is: as before the move, as planned, or dropped with its table.'),
-  reason: freeText,
+  reason: freeText.describe('Why it was not moved to its end.'),
 };
 
 /** Raised by `advanceRebalance` and `timeOutMove`; folded by `projections/rebalance.ts` and `projections/deadlines.ts`. */
@@ -153,11 +153,16 @@ export const moveCanceled = defineEvent('MoveCanceled', {
   subjects: ofMove,
 });
 
+const ends = {
+  finished: count.describe('How many of its buckets are where the plan wants them.'),
+  failed: count.describe('How many could not be moved.'),
+};
+
 /** Raised by `advanceRebalance` and by plans without a move; folded by `projections/rebalance.ts`. */
 export const rebalanceCompleted = defineEvent('RebalanceCompleted', {
   about: 'A rebalance came to its end: each of its moves is finished or failed.',
   version: 1,
-  data: z.strictObject({ rebalanceId, finished: count, failed: count }),
+  data: z.strictObject({ rebalanceId, ...ends }),
   subjects: ofRebalance,
 });
 
@@ -165,7 +170,12 @@ export const rebalanceCompleted = defineEvent('RebalanceCompleted', {
 export const rebalanceCanceled = defineEvent('RebalanceCanceled', {
   about: 'A rebalance was canceled: what has moved stays where it is, and what has not begun stays where it was.',
   version: 1,
-  data: z.strictObject({ rebalanceId, finished: count, failed: count, stopped: count, waiting: count }),
+  data: z.strictObject({
+    rebalanceId,
+    ...ends,
+    stopped: count.describe('How many were moving, and were stopped.'),
+    waiting: count.describe('How many had not begun, and never will.'),
+  }),
   subjects: ofRebalance,
 });
 
@@ -173,7 +183,7 @@ export const rebalanceCanceled = defineEvent('RebalanceCanceled', {
 export const rebalanceFailed = defineEvent('RebalanceFailed', {
   about: 'A rebalance whose plan was never completed was given up; nothing was moved.',
   version: 1,
-  data: z.strictObject({ rebalanceId, reason: freeText }),
+  data: z.strictObject({ rebalanceId, reason: freeText.describe('Why it was given up.') }),
   subjects: ofRebalance,
 });
 
