@@ -166,13 +166,15 @@ export const dropDatabase = defineCommand({
     if (row === undefined) return mayMiss ? accept() : refused(noDatabase(database, 'does not exist.'));
     if (row.tables > 0 && !cascade) return reject('DATABASE_NOT_EMPTY', 'database', `Database ${database} is not empty.`);
     if (row.tables > limits.tablesInCascade) {
-      const detail = `Database ${database} has ${row.tables} tables; at most ${limits.tablesInCascade} are dropped with it: drop some first`;
+      const most = `at most ${limits.tablesInCascade} are dropped with it: drop some first`;
+      const detail = `Database ${database} has ${row.tables} tables; ${most}`;
       return reject('TOO_LARGE', 'cascade', detail);
     }
     const tables = tablesIn(state, row);
     const buckets = tables.reduce((sum, table) => sum + bucketsOf(table), 0);
     if (buckets > limits.bucketsInCascade) {
-      const detail = `the tables of ${database} have ${buckets} buckets; at most ${limits.bucketsInCascade} are dropped with it: drop some tables first`;
+      const most = `at most ${limits.bucketsInCascade} are dropped with it: drop some tables first`;
+      const detail = `the tables of ${database} have ${buckets} buckets; ${most}`;
       return reject('TOO_LARGE', 'cascade', detail);
     }
     return accept<ChanceryEvent>(...tables.map(dropping), databaseDropped({ database }));
@@ -392,7 +394,8 @@ function fullnessFault({ bucketCount, database, partitionIds, table }: TableRow,
   const count = partitionIds.length + more;
   const most = Math.min(catalogLimits.partitions, Math.floor(catalogLimits.bucketsOfTable / bucketCount));
   if (count <= most) return undefined;
-  return `Table ${database}.${table} would have ${count} partitions of ${bucketCount} buckets; with so many buckets it has at most ${most}.`;
+  const would = `Table ${database}.${table} would have ${count} partitions of ${bucketCount} buckets`;
+  return `${would}; with so many buckets it has at most ${most}.`;
 }
 
 /**

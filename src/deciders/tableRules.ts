@@ -62,7 +62,7 @@ export function columnsFault(columns: readonly ColumnDefinition[], present: read
   const names = new Set(present);
   for (const [i, { name, type }] of columns.entries()) {
     if (systemColumns.includes(name)) {
-      const detail = `${name} cannot be used as column names, because they are reserved system columns in Fluss: ${systemColumns.join(', ')}`;
+      const detail = `${name} cannot be used as column names, because they are reserved system columns in Fluss: ${listed(systemColumns)}`;
       return invalid(`${field}[${i}].name`, detail);
     }
     if (names.has(name)) return invalid(`${field}[${i}].name`, `Column ${name} already exists.`);
@@ -92,7 +92,8 @@ function keyFault(
     if (key.indexOf(name) !== i) return invalid(at, `${noun} ${listed(key)} names column '${name}' twice`);
     const root = columnTypeOf(column.type)?.root ?? '';
     if (refused.includes(root)) {
-      const detail = `${noun} column '${name}' has unsupported data type ${column.type}. Currently, it does not support types: ${listed(refused)}.`;
+      const not = `Currently, it does not support types: ${listed(refused)}.`;
+      const detail = `${noun} column '${name}' has unsupported data type ${column.type}. ${not}`;
       return invalid(at, detail);
     }
   }
@@ -128,7 +129,8 @@ export function definitionFault(table: Definition, configs: Configs): Rejection 
 function partitionKeysFault({ partitionKeys, primaryKey }: Definition): Rejection | undefined {
   if (primaryKey.length === 0 || partitionKeys.length === 0) return undefined;
   if (!partitionKeys.every((name) => primaryKey.includes(name))) {
-    const detail = `Partitioned Primary Key Table requires partition key ${listed(partitionKeys)} is a subset of the primary key ${listed(primaryKey)}.`;
+    const subset = `${listed(partitionKeys)} is a subset of the primary key ${listed(primaryKey)}`;
+    const detail = `Partitioned Primary Key Table requires partition key ${subset}.`;
     return invalid('partitionKeys', detail);
   }
   if (primaryKey.length > partitionKeys.length) return undefined;

@@ -44,7 +44,6 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
     tableRules: 'what catalog.ts asks of names, definitions and partition values; tested with it',
     tableOptions: 'the properties that tables may have; tested with catalog.ts',
-    columnTypes: 'what catalog.ts asks of the types of columns; tested with it',
     tabletJobs: 'the compactions of tablets.ts; tested with it',
   },
 };

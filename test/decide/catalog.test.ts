@@ -11,7 +11,6 @@ import {
   databaseCreated,
   databaseDropped,
   partitionCreated,
-  partitionDropped,
   tableAltered,
   tableCreated,
   tableDropped,
@@ -19,52 +18,26 @@ import {
 import { clusterConfigsChanged } from '../../events/configs.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken } from '../../events/leadership.ts';
-import { serverLost, serverRegistered, serverStopping } from '../../events/servers.ts';
+import { serverLost, serverStopping } from '../../events/servers.ts';
 import { serverTagAdded } from '../../events/serverTags.ts';
-import { columnTypeOf } from '../../src/deciders/columnTypes.ts';
 import { type Command, parseCommand } from '../../src/deciders/commands.ts';
 import { denialOfCommand } from '../../src/deciders/permissions.ts';
-import { frozen, given, stateAfter } from '../support/given.ts';
-
-const server = (serverId: number, rack?: string) =>
-  serverRegistered({
-    serverId,
-    directoryId: `d${serverId}`,
-    incarnation: `i${serverId}`,
-    endpoint: `127.0.0.1:${9000 + serverId}`,
-    ...(rack === undefined ? {} : { rack }),
-  });
-const shop = databaseCreated({ database: 'shop', properties: {} });
-const draw = { start: 0, shift: 0 };
-const id = { name: 'id', type: 'BIGINT', isNullable: false };
-const day = { name: 'day', type: 'STRING', isNullable: false };
-const note = { name: 'note', type: 'STRING', isNullable: true };
-const names = { database: 'shop', table: 'orders' } as const;
-type CreateTable = Extract<Command, { name: 'createTable' }>;
-const create: CreateTable = {
-  name: 'createTable',
-  ...names,
-  ignoreIfExists: false,
-  columns: [{ ...id, isNullable: true }, day, note],
-  primaryKey: ['id'],
-  partitionKeys: [],
-  properties: {},
+import {
+  byDay,
+  type CreateTable,
+  create,
+  daily,
+  data,
+  day,
   draw,
-};
-const data = {
-  tableId: 0,
-  ...names,
-  columns: [id, day, note],
-  primaryKey: ['id'],
-  partitionKeys: [],
-  bucketKeys: ['id'],
-  bucketCount: 1,
-  replicationFactor: 1,
-  properties: {},
-};
-const orders = tableCreated(data);
-const byDay = { ...data, primaryKey: ['id', 'day'], partitionKeys: ['day'] };
-const daily = tableCreated(byDay);
+  id,
+  names,
+  note,
+  orders,
+  server,
+  shop,
+} from '../support/catalogSamples.ts';
+import { frozen, given, stateAfter } from '../support/given.ts';
 
 describe('createDatabase', () => {
   const command = {
@@ -300,7 +273,7 @@ describe('createTable', () => {
     ));
 
   const pk = { columns: [id, day, note], primaryKey: ['id', 'day'], partitionKeys: ['day'] };
-  const system = 'because they are reserved system columns in Fluss: __offset, __timestamp, __bucket';
+  const system = 'because they are reserved system columns in Fluss: [__offset, __timestamp, __bucket]';
   test.each<[string, Partial<CreateTable>, string, string]>([
     ['a column twice', { columns: [id, day, id] }, 'columns[2].name', 'Column id already exists.'],
     [
@@ -333,7 +306,8 @@ describe('createTable', () => {
       'partitions by a decimal',
       { columns: [id, { ...note, type: 'DECIMAL(10, 2)' }], primaryKey: [], partitionKeys: ['note'] },
       'partitionKeys[0]',
-      "Partition key column 'note' has unsupported data type DECIMAL(10, 2). Currently, it does not support types: [DECIMAL, ARRAY, MAP, ROW].",
+      "Partition key column 'note' has unsupported data type DECIMAL(10, 2). " +
+        'Currently, it does not support types: [DECIMAL, ARRAY, MAP, ROW].',
     ],
     [
       'partitions outside the primary key',
@@ -382,7 +356,8 @@ describe('createTable', () => {
     [
       'table.auto-partition.enabled',
       { 'table.auto-partition.enabled': 'true' },
-      "Currently, auto partition is only supported for partitioned table, please set table property 'table.auto-partition.enabled' to false.",
+      'Currently, auto partition is only supported for partitioned table, ' +
+        "please set table property 'table.auto-partition.enabled' to false.",
     ],
     [
       'table.auto-partition.key',
@@ -519,148 +494,6 @@ describe('dropTable', () => {
     given()
       .when({ ...drop, ignoreIfNotExists: true })
       .gives());
-});
-
-describe('createPartition', () => {
-  type Adding = Extract<Command, { name: 'createPartition' }>;
-  const adding = (...specs: readonly Readonly<Record<string, string>>[]): Adding => ({
-    name: 'createPartition',
-    ...names,
-    ignoreIfExists: false,
-    partitions: specs.map((spec, i) => ({ spec, draw: { start: i, shift: 0 } })),
-  });
-  const part = (partitionId: number, value: string) => partitionCreated({ tableId: 0, ...names, partitionId, spec: { day: value } });
-  test('creates some, each with its buckets', () =>
-    given(server(0), server(1), shop, daily)
-      .when(adding({ day: '2026-01-01' }, { day: 'x_1' }))
-      .gives(
-        part(0, '2026-01-01'),
-        bucketsAssigned({ tableId: 0, partitionId: 0, replicas: [[0]] }),
-        part(1, 'x_1'),
-        bucketsAssigned({ tableId: 0, partitionId: 1, replicas: [[1]] }),
-      ));
-  test('values in the order of the keys', () => {
-    const two = tableCreated({ ...data, partitionKeys: ['day', 'note'], primaryKey: [] });
-    given(server(0), shop, two)
-      .when(adding({ note: 'b', day: 'a' }))
-      .gives(
-        partitionCreated({ tableId: 0, ...names, partitionId: 0, spec: { day: 'a', note: 'b' } }),
-        bucketsAssigned({ tableId: 0, partitionId: 0, replicas: [[0]] }),
-      );
-  });
-  test('not in a table without partitions', () =>
-    given(shop, orders)
-      .when(adding({ day: '1' }))
-      .isRefused('NOT_PARTITIONED', 'table', "Table 'shop.orders' is not a partitioned table."));
-  test('not in a table that is not there', () =>
-    given(shop)
-      .when(adding({ day: '1' }))
-      .isRefused('UNKNOWN_TABLE', 'table', 'Table shop.orders does not exist.'));
-  test('not one that is there', () =>
-    given(server(0), shop, daily, part(0, '11'))
-      .when(adding({ day: '12' }, { day: '11' }))
-      .isRefused('PARTITION_EXISTS', 'partitions[1].spec', "Partition 'day=11' already exists for table shop.orders"));
-  test('not one twice', () =>
-    given(server(0), shop, daily)
-      .when(adding({ day: '12' }, { day: '12' }))
-      .isRefused('PARTITION_EXISTS', 'partitions[1].spec', "Partition 'day=12' already exists for table shop.orders"));
-  test('those that are missing, where that is no error', () =>
-    given(server(0), shop, daily, part(0, '11'))
-      .when({ ...adding({ day: '11' }, { day: '12' }), ignoreIfExists: true })
-      .gives(part(1, '12'), bucketsAssigned({ tableId: 0, partitionId: 1, replicas: [[0]] })));
-  test.each<[string, Readonly<Record<string, string>>, string, string]>([
-    ['no keys', {}, '', 'PartitionSpec size is not equal to partition keys size for partitioned table shop.orders.'],
-    ['other keys', { id: '1' }, '', "PartitionSpec does not contain partition key 'day' for partitioned table shop.orders."],
-    [
-      'a value with other characters',
-      { day: '$1' },
-      '.day',
-      "The partition value $1 is invalid: '$1' contains one or more characters other than ASCII alphanumerics, '_' and '-'",
-    ],
-    ['an empty value', { day: '' }, '.day', 'The partition value  is invalid: the empty string is not allowed'],
-    [
-      'a value of the system',
-      { day: '__p' },
-      '.day',
-      "The partition value __p is invalid: '__' is not allowed as prefix, since it is reserved for internal databases/internal tables/internal partitions in Fluss server",
-    ],
-  ])('not with %s', (_, spec, field, detail) =>
-    given(server(0), shop, daily).when(adding(spec)).isRefused('INVALID_PARTITION', `partitions[0].spec${field}`, detail),
-  );
-  test('not with too few servers', () =>
-    given(shop, daily)
-      .when(adding({ day: '1' }))
-      .isRefused('TOO_FEW_SERVERS', '', 'Replication factor: 1 larger than available tablet servers: 0.'));
-  test('not beyond so many buckets', () => {
-    const large = tableCreated({ ...byDay, bucketCount: 4096 });
-    const three = ['1', '2', '3'].map((value, i) => part(i, value));
-    expect(given(server(0), shop, large, ...three).when(adding({ day: '4' })).decision.kind).toBe('accepted');
-    given(server(0), shop, large, ...three)
-      .when(adding({ day: '4' }, { day: '5' }))
-      .isRefused(
-        'TOO_MANY_PARTITIONS',
-        'partitions[1].spec',
-        'Table shop.orders would have 5 partitions of 4096 buckets; with so many buckets it has at most 4.',
-      );
-  });
-});
-
-describe('dropPartition', () => {
-  type Dropping = Extract<Command, { name: 'dropPartition' }>;
-  const dropping = (...specs: Dropping['specs']): Dropping => ({ name: 'dropPartition', ...names, ignoreIfNotExists: false, specs });
-  const parts = ['11', '12'].map((day, i) => partitionCreated({ tableId: 0, ...names, partitionId: i, spec: { day } }));
-  const gone = (partitionId: number) => partitionDropped({ tableId: 0, ...names, partitionId, bucketCount: 1 });
-  test('drops some, each once', () =>
-    given(shop, daily, ...parts)
-      .when(dropping({ day: '12' }, { day: '11' }, { day: '12' }))
-      .gives(gone(1), gone(0)));
-  test('all or none', () =>
-    given(shop, daily, ...parts)
-      .when(dropping({ day: '12' }, { day: '13' }))
-      .isRefused('UNKNOWN_PARTITION', 'specs[1]', "Partition 'day=13' does not exist for table shop.orders"));
-  test('those that are there, where that is no error', () =>
-    given(shop, daily, ...parts)
-      .when({ ...dropping({ day: '12' }, { day: '13' }), ignoreIfNotExists: true })
-      .gives(gone(1)));
-  test('not by other keys', () =>
-    given(shop, daily, ...parts)
-      .when(dropping({ id: '1' }))
-      .isRefused('INVALID_PARTITION', 'specs[0]', "PartitionSpec does not contain partition key 'day' for partitioned table shop.orders."));
-  test('not in a table without partitions', () =>
-    given(shop, orders)
-      .when(dropping({ day: '1' }))
-      .isRefused('NOT_PARTITIONED', 'table', "Table 'shop.orders' is not a partitioned table."));
-});
-
-describe('columnTypeOf', () => {
-  test.each([
-    ['INT', 'INT'],
-    ['DECIMAL(10, 2)', 'DECIMAL'],
-    ['CHAR(3)', 'CHAR'],
-    ['TIMESTAMP_LTZ(3)', 'TIMESTAMP_LTZ'],
-    ['ARRAY<INT NOT NULL>', 'ARRAY'],
-    ["MAP<STRING, ARRAY<ROW<`a``b` INT NOT NULL, `c` STRING 'it''s'>>>", 'MAP'],
-  ])('%s', (type, root) => expect(columnTypeOf(type)).toEqual({ root }));
-  test.each([
-    ['VARCHAR(10)', 'VARCHAR', 'VARCHAR(10)'],
-    ['ROW<`VARCHAR(1)` VARBINARY(5)>', 'ROW', 'VARBINARY(5)'],
-  ])('%s is none of Fluss', (type, root, unsupported) => expect(columnTypeOf(type)).toEqual({ root, unsupported }));
-  test.each(['', 'int', 'INTEGER', 'DECIMAL', 'DECIMAL(10,2)', 'DECIMAL(2, 3)', 'DECIMAL(39, 0)', 'CHAR(0)', 'TIME(10)', 'INT NOT NULL'])(
-    '%j is none',
-    (type) => expect(columnTypeOf(type)).toBeUndefined(),
-  );
-  test.each([
-    'ARRAY<>',
-    'ARRAY<INT',
-    'ARRAY<INT, INT>',
-    'MAP<INT>',
-    'ROW<>',
-    'ROW<a INT>',
-    'ROW<`a` INT, `a` INT>',
-    'INT(3)',
-    ' INT',
-    'INT ',
-  ])('%j is none either', (type) => expect(columnTypeOf(type)).toBeUndefined());
 });
 
 describe('what comes over a wire', () => {

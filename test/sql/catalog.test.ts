@@ -225,7 +225,8 @@ describe('tables', () => {
       "CREATE TABLE fluss.k (a INT); ALTER TABLE fluss.k SET ('bucket.num' = '4')",
       [
         'INVALID_TABLE_PROPERTY',
-        "The option 'bucket.num' is not supported to alter yet. The table keeps it for good: rows were distributed over the buckets that it was created with.",
+        "The option 'bucket.num' is not supported to alter yet. The table keeps it for good: " +
+          'rows were distributed over the buckets that it was created with.',
         "'4')",
       ],
     ],
@@ -330,7 +331,8 @@ describe('SHOW CREATE TABLE', () => {
         // The first four are what keys and partitions may be made of.
         const type = i < 4 ? 'STRING' : given.types[i];
         const about = given.about[i];
-        return `${ticked(each)} ${type}${given.strict[i] === true ? ' NOT NULL' : ''}${about === undefined ? '' : ` COMMENT ${quoted(about)}`}`;
+        const strict = given.strict[i] === true ? ' NOT NULL' : '';
+        return `${ticked(each)} ${type}${strict}${about === undefined ? '' : ` COMMENT ${quoted(about)}`}`;
       });
       const [a = '', b = '', c = ''] = given.names;
       const keys = given.hasPartitions ? [a, b, c] : [a, b];

@@ -128,7 +128,7 @@ const buckets: StateTable = {
       column(
         'state',
         'VARCHAR',
-        'One of ok, under-replicated (a copy is behind, or its server away), moving (it has more copies than it shall keep) and leaderless.',
+        'One of ok, under-replicated (a copy is behind, or its server away), moving (it has more copies than it keeps) and leaderless.',
       ),
       column('leader_epoch', 'BIGINT', 'One more with each new leader.'),
       column('bucket_epoch', 'BIGINT', 'One more with each change of leader or replicas.'),
