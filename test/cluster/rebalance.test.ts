@@ -9,7 +9,7 @@ import { chancery } from '../cli/processes.ts';
 import { type NodeProcess, until } from '../support/nodeProcesses.ts';
 import { type TabletServerProcess, tabletServerProcess } from '../support/tabletServers.ts';
 import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
-import { ask, Nodes } from './harness.ts';
+import { type Answer, ask, Nodes } from './harness.ts';
 
 const isFull = process.env['CHANCERY_REBALANCE'] === 'full';
 const size = isFull
@@ -42,24 +42,32 @@ interface Bucket {
   readonly replicas: readonly number[];
   readonly isr: readonly number[];
 }
-const buckets = (): Promise<readonly Bucket[]> =>
-  until('a node lists the buckets', minute, async () => {
+/** What whichever node answers sees of all that was acknowledged. */
+const look = (what: string, path: string): Promise<Answer['body']> =>
+  until(what, minute, async () => {
     for (const { url } of members) {
-      const { body, status } = await ask(url, '/v1/buckets?table=shop.orders');
-      if (status === 200) return body['buckets'] as readonly Bucket[];
+      const { body, status } = await ask(url, `${path}&consistency=linearizable`);
+      if (status === 200) return body;
+      expect(status === 0 || status >= 500, JSON.stringify(body)).toBe(true);
     }
     return undefined;
   });
+const buckets = async (): Promise<readonly Bucket[]> =>
+  (await look('a node lists the buckets', '/v1/buckets?table=shop.orders'))['buckets'] as readonly Bucket[];
 
-/** The newest rebalance as the log knows it. */
-async function rebalance(): Promise<Readonly<Record<string, unknown>>> {
-  const [row = []] = await sql('SELECT rebalance_id, status, failed FROM sys.rebalances ORDER BY position DESC LIMIT 1');
-  return { id: row[0], status: row[1], failed: Number(row[2]) };
+interface Rebalance {
+  readonly rebalanceId: string;
+  readonly status: string;
+  readonly failed: number;
 }
-const isOver = async (): Promise<true | undefined> => {
-  const { status } = await rebalance();
-  return status === 'NOT_STARTED' || status === 'REBALANCING' ? undefined : true;
-};
+/** The newest rebalance, and how far the log goes. */
+async function newest(): Promise<{ readonly rebalance: Rebalance; readonly position: number }> {
+  const { provenance, rebalances } = await look('a node tells of the rebalance', '/v1/rebalances?limit=1');
+  const [rebalance = { rebalanceId: '', status: '', failed: 0 }] = rebalances as readonly Rebalance[];
+  return { rebalance, position: (provenance as { readonly position: number }).position };
+}
+const isOver = async (): Promise<true | undefined> =>
+  ['NOT_STARTED', 'REBALANCING'].includes((await newest()).rebalance.status) ? undefined : true;
 async function start(): Promise<void> {
   await sql("CALL sys.rebalance(priorityGoals => 'REPLICA_DISTRIBUTION,LEADER_DISTRIBUTION', onStale => 'REPLAN')");
 }
@@ -117,7 +125,7 @@ test(
 test(
   'a server is drained while leaders and tablet servers are killed',
   async () => {
-    onTestFailed(async () => console.log(JSON.stringify(await rebalance()), JSON.stringify(await buckets())));
+    onTestFailed(async () => console.log(JSON.stringify(await newest()), JSON.stringify(await buckets())));
     await sql(`CALL sys.set_cluster_configs('kv.rocksdb.shared-rate-limiter.bytes-per-sec', '${size.copyRate}')`);
     await sql("CALL sys.add_server_tag('0', 'PERMANENT_OFFLINE')");
     await start();
@@ -132,7 +140,7 @@ test(
     expect(await isOver(), 'all of that happened while buckets moved').toBeUndefined();
     await sql("CALL sys.reset_cluster_configs('kv.rocksdb.shared-rate-limiter.bytes-per-sec')");
     await until('the rebalance is over', 8 * minute, isOver);
-    expect(await rebalance()).toMatchObject({ status: 'COMPLETED', failed: 0 });
+    expect((await newest()).rebalance).toMatchObject({ status: 'COMPLETED', failed: 0 });
 
     const all = await until('every replica is in sync', minute, async () => {
       const rows = await expectLegal();
@@ -147,9 +155,9 @@ test(
 
 /** The history tells of each move from its beginning to its end, in order. */
 async function expectWholeStory(): Promise<void> {
-  const { id } = await rebalance();
+  const { rebalanceId } = (await newest()).rebalance;
   const rows = await sql(
-    `SELECT type, CAST(data->>'move' AS INTEGER) FROM sys.events WHERE data->>'rebalanceId' = '${String(id)}' ORDER BY position`,
+    `SELECT type, CAST(data->>'move' AS INTEGER) FROM sys.events WHERE data->>'rebalanceId' = '${rebalanceId}' ORDER BY position`,
   );
   const types = rows.map(([type]) => String(type));
   expect([types[0], types.at(-1)]).toEqual(['RebalancePlanned', 'RebalanceCompleted']);
@@ -175,11 +183,11 @@ test(
       const drained = round % servers.length;
       await sql(`CALL sys.add_server_tag('${drained}', 'TEMPORARY_OFFLINE')`);
       await start();
-      const [from = []] = await sql('SELECT max(position) FROM sys.events');
+      const { position: from } = await newest();
       const events = Math.floor((size.buckets * 2 * round) / size.cancellations);
       await until('it is so far', minute, async () => {
-        const [at = []] = await sql('SELECT max(position) FROM sys.events');
-        return Number(at[0]) >= Number(from[0]) + events || (await isOver()) === true ? true : undefined;
+        const { position } = await newest();
+        return position >= from + events || (await isOver()) === true ? true : undefined;
       });
       if ((await isOver()) === undefined)
         for (const { url } of members) {
@@ -190,7 +198,7 @@ test(
       await expectLegal();
       await start();
       await until('the next one is over', 4 * minute, isOver);
-      expect(await rebalance()).toMatchObject({ status: 'COMPLETED', failed: 0 });
+      expect((await newest()).rebalance).toMatchObject({ status: 'COMPLETED', failed: 0 });
       expect((await expectLegal()).filter(({ replicas }) => replicas.includes(drained))).toEqual([]);
       await sql(`CALL sys.remove_server_tag('${drained}', 'TEMPORARY_OFFLINE')`);
     }
