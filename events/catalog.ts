@@ -26,6 +26,7 @@ export const partitionId = z.number().int().min(0).describe('Names the partition
 export const propertyKey = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,256}$/u, '1 to 256 characters, no control characters');
 export const properties = z.record(propertyKey, freeText).describe('Properties by key, values as they were given.');
 const removed = z.array(propertyKey).max(catalogLimits.properties).describe('Keys that it has no more.');
+const comment = freeText.describe('What it is for, for people.');
 const columnName = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,200}$/u, '1 to 200 characters, no control characters');
 export const columnNames = z.array(columnName).max(catalogLimits.columns);
 export const column = z.strictObject({
@@ -51,7 +52,7 @@ const table = { tableId, database: databaseName, table: tableName };
 export const databaseCreated = defineEvent('DatabaseCreated', {
   about: 'A database was created.',
   version: 1,
-  data: z.strictObject({ database: databaseName, comment: freeText.exactOptional(), properties }),
+  data: z.strictObject({ database: databaseName, comment: comment.exactOptional(), properties }),
   subjects: ofDatabase,
 });
 
@@ -59,7 +60,7 @@ export const databaseCreated = defineEvent('DatabaseCreated', {
 export const databaseAltered = defineEvent('DatabaseAltered', {
   about: 'Properties of a database were changed.',
   version: 1,
-  data: z.strictObject({ database: databaseName, set: properties, removed, comment: freeText.exactOptional() }),
+  data: z.strictObject({ database: databaseName, set: properties, removed, comment: comment.exactOptional() }),
   subjects: ofDatabase,
 });
 
@@ -77,14 +78,14 @@ export const tableCreated = defineEvent('TableCreated', {
   version: 1,
   data: z.strictObject({
     ...table,
-    columns: z.array(column).min(1).max(catalogLimits.columns),
+    columns: z.array(column).min(1).max(catalogLimits.columns).describe('In their order.'),
     primaryKey: columnNames.describe('Empty for a log table.'),
     partitionKeys: columnNames.describe('Empty for a table without partitions.'),
     bucketKeys: columnNames.describe('What rows are distributed by; empty: in turn.'),
     bucketCount: z.number().int().min(1).max(catalogLimits.buckets).describe('Buckets of the table, or of each partition.'),
-    replicationFactor: z.number().int().min(1).max(catalogLimits.replicationFactor),
+    replicationFactor: z.number().int().min(1).max(catalogLimits.replicationFactor).describe('Replicas of each bucket.'),
     properties,
-    comment: freeText.exactOptional(),
+    comment: comment.exactOptional(),
   }),
   subjects: (data) => [...ofTable(data), `database/${data.database}`],
 });
@@ -93,7 +94,12 @@ export const tableCreated = defineEvent('TableCreated', {
 export const tableAltered = defineEvent('TableAltered', {
   about: 'Properties of a table were changed, or columns added at its end.',
   version: 1,
-  data: z.strictObject({ ...table, set: properties, removed, columns: z.array(column).max(catalogLimits.columns) }),
+  data: z.strictObject({
+    ...table,
+    set: properties,
+    removed,
+    columns: z.array(column).max(catalogLimits.columns).describe('Added behind the present ones.'),
+  }),
   subjects: ofTable,
 });
 
@@ -121,7 +127,7 @@ export const partitionCreated = defineEvent('PartitionCreated', {
 export const partitionDropped = defineEvent('PartitionDropped', {
   about: 'A partition was dropped with its buckets and replicas.',
   version: 1,
-  data: z.strictObject({ ...table, partitionId, bucketCount: z.number().int().min(1) }),
+  data: z.strictObject({ ...table, partitionId, bucketCount: z.number().int().min(1).describe('Buckets that went with it.') }),
   subjects: ofTable,
 });
 

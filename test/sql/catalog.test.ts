@@ -3,6 +3,7 @@
  * Fluss's words at its character, and SHOW CREATE TABLE gives back a statement that makes an equal table.
  * Method: scripts over HTTP to a node whose log knows three tablet servers; random tables, whose statement is run in an empty catalog.
  */
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { databaseCreated } from '../../events/catalog.ts';
@@ -11,6 +12,7 @@ import { serverRegistered } from '../../events/servers.ts';
 import { type TableRow, tableOf } from '../../projections/catalog.ts';
 import type { State } from '../../projections/state.ts';
 import { decide } from '../../src/deciders/commands.ts';
+import { isAlterableKey, tableOptionKeys } from '../../src/deciders/tableOptions.ts';
 import { createStatement } from '../../src/interfaces/sql/catalogStatements.ts';
 import { definitionOf } from '../../src/interfaces/sql/definitionStatements.ts';
 import { parseScript } from '../../src/interfaces/sql/grammar.ts';
@@ -279,6 +281,24 @@ describe('partitions', () => {
     expect(await rowsOf('SHOW PARTITIONS daily', at)).toEqual([['dt=2026-01-01/nation=US']]);
     const { json } = await call(`${n1.url}/v1/buckets?table=fluss.daily&partition=2026-01-01$US`);
     expect(json['buckets']).toHaveLength(1);
+  });
+});
+
+describe('docs/catalog.md', () => {
+  const page = readFileSync(new URL('../../docs/catalog.md', import.meta.url), 'utf8');
+  test('its statements run, one after the other', async () => {
+    const blocks = [...page.matchAll(/```sql\n(.*?)```/gs)].map(([, block = '']) => block);
+    expect(blocks).toHaveLength(2);
+    const { results } = await run(blocks.join(''));
+    expect(results).toHaveLength(11);
+    const buckets = results[3]?.rows ?? [];
+    expect(buckets.map(([bucketId, , , state]) => [bucketId, state])).toEqual(Array.from({ length: 8 }, (_, i) => [i, 'ok']));
+  });
+  test('it has every property, and says whether it may change', () => {
+    const lines = [...page.matchAll(/^\| `(table\.[^`]*)` \|.*\| (yes|no) \|$/gm)].map(
+      ([, key = '', word]) => [key, word === 'yes'] as const,
+    );
+    expect(lines.sort()).toEqual(tableOptionKeys.map((key) => [key, isAlterableKey(key)]));
   });
 });
 
