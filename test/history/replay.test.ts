@@ -69,7 +69,9 @@ test.each([
   expect(state).toEqual(last);
   const ofMetaService = ['clusters', 'computeNodes', 'instances', 'storage', 'tablets', 'transactions'];
   const ofAccess = ['acls', 'dataKeys', 'tokens'];
-  expect(Object.keys(last).sort()).toEqual([...ofMetaService, ...ofAccess, 'configs', 'coordinators', 'deadlines', 'leadership'].sort());
+  const ofFluss = ['buckets', 'catalog', 'rebalance', 'serverTags', 'servers'];
+  const others = ['configs', 'coordinators', 'deadlines', 'leadership'];
+  expect(Object.keys(last).sort()).toEqual([...ofMetaService, ...ofAccess, ...ofFluss, ...others].sort());
 });
 
 test('a table shows its rows, not itself, and no secret', async () => {
