@@ -183,6 +183,9 @@ describe('a move goes on', () => {
   test('without a change of leaders it is finished as soon as all are in sync', () => {
     const move = moveOf(0, [0, 1], [0, 2]);
     const story = [...base, ...planned(move), started, replicasAdded({ ...m0, serverIds: [2], replicas: [0, 2, 1] })];
+    given(...story)
+      .when(advance())
+      .gives();
     given(...story, inSync(0, [0, [0, 2, 1]]))
       .when(advance())
       .gives(caughtUp, replicasDropped({ ...m0, serverIds: [1], replicas: [0, 2], isr: [0, 2] }), finished, completed(1, 0));

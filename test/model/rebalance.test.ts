@@ -69,6 +69,7 @@ const all: readonly What[] = [...usual, ...usual, ...usual, ...ofServers, ...ofR
 const longHuntMs = 60_000 * Number(process.env.CHANCERY_RUNS ?? 1);
 /** On one bucket, what seldom meets meets often. */
 const few: readonly What[] = [
+  'copy',
   'planAny',
   'planAny',
   'cancel',

@@ -44,6 +44,7 @@ export type IsrReport = Extract<Command, { readonly name: 'adjustIsr' }>;
 export class TabletCluster {
   state: State = initialState();
   now = startedAt;
+  epoch = 1;
   /** The tables at each position. */
   readonly states: State[] = [this.state];
   readonly log: Recorded[] = [];
@@ -80,7 +81,7 @@ export class TabletCluster {
 
   tell(event: ChanceryEvent): void {
     const position = this.state.position + 1;
-    const recorded = { position, at: this.now, epoch: 1, event: { ...event, id: `event-${position}`, act: actOf('model') } };
+    const recorded = { position, at: this.now, epoch: this.epoch, event: { ...event, id: `event-${position}`, act: actOf('model') } };
     const before = this.state;
     const draft = draftState(before);
     foldEvent(draft, recorded);

@@ -130,7 +130,9 @@ function hasSettled(state: State, { data, type }: Extract<ChanceryEvent, { type:
   const left = 'left' in data ? data.left : 'TARGET';
   if (row === undefined) expect(left).toBe('GONE');
   else expect(sorted(row.replicas), type).toEqual(sorted((left === 'TARGET' ? move?.newReplicas : move?.originalReplicas) ?? []));
-  if (type === 'MoveFinished') expect(row?.leader).toBe(move?.newLeader);
+  if (type !== 'MoveFinished') return;
+  expect(row?.leader).toBe(move?.newLeader);
+  expect(sorted(row?.isr ?? []), 'in sync when it is finished').toEqual(sorted(move?.newReplicas ?? []));
 }
 
 /** Nothing that was acknowledged is missing where a leader is, or may come from. */
