@@ -15,6 +15,10 @@ export function renderResult(result: SqlResult, format: SqlFormat, stream: Strea
   // What a CALL did is a sentence or a few, which need no heading.
   if (result.position !== undefined && result.columns.length === 1)
     return result.rows.map(([cell]) => `${harmless(String(cell)).trimEnd()}\n`).join('');
+  // SHOW CREATE TABLE answers a statement: to be read, and to be sent again.
+  const [cell] = result.rows[0] ?? [];
+  if (result.columns[0]?.name === 'result' && result.rows.length === 1 && typeof cell === 'string' && cell.includes('\n'))
+    return `${harmless(cell)}\n`;
   const { columns } = stream;
   const table = renderTable(tabular, {
     colour: hasColor(stream, env),

@@ -159,7 +159,7 @@ export const dropDatabase = defineCommand({
   input: z.strictObject({ ...ofDatabase, ignoreIfNotExists, cascade: z.boolean().describe('Drop its tables too.') }),
   decide: (state, { cascade, database, ignoreIfNotExists: mayMiss }): Decision<ChanceryEvent> => {
     if (database === defaultDatabase) {
-      const detail = `Cannot drop the default database '${defaultDatabase}'. It is where tables go for which no database is named.`;
+      const detail = `Cannot drop the default database '${defaultDatabase}'. It has been there from the beginning, and stays.`;
       return reject('DEFAULT_DATABASE', 'database', detail);
     }
     const row = databaseOf(state.catalog, database);

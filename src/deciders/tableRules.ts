@@ -65,6 +65,7 @@ export function columnsFault(columns: readonly ColumnDefinition[], present: read
       const detail = `${name} cannot be used as column names, because they are reserved system columns in Fluss: ${listed(systemColumns)}`;
       return invalid(`${field}[${i}].name`, detail);
     }
+    if (name === '__proto__') return invalid(`${field}[${i}].name`, `${name} cannot name a column`);
     if (names.has(name)) return invalid(`${field}[${i}].name`, `Column ${name} already exists.`);
     names.add(name);
     const parsed = columnTypeOf(type);

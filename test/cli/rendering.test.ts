@@ -148,6 +148,18 @@ describe('the answers of SQL', () => {
     ['what was done, as sentences', wrote, 'table', 'one.\ntwo.\n'],
     ['what was done, as JSON', wrote, 'json', '[\n  {"result": "one. "},\n  {"result": "two."}\n]\n'],
     ['a word', { kind: 'done', text: 'using sys' }, 'table', 'using sys\n'],
+    [
+      'a statement',
+      { kind: 'rows', columns: [{ name: 'result', type: 'STRING' }], rows: [['CREATE TABLE `t` (\n  `a` INT\n)']] },
+      'table',
+      'CREATE TABLE `t` (\n  `a` INT\n)\n',
+    ],
+    [
+      'a text of several lines in a table of its own',
+      { kind: 'rows', columns: [{ name: 'note', type: 'STRING' }], rows: [['a\nb']] },
+      'table',
+      'note\na\\nb\n',
+    ],
     ['a word as JSON', { kind: 'done', text: 'using sys' }, 'json', '[{"result":"using sys"}]\n'],
     ['a word as CSV', { kind: 'done', text: 'using sys' }, 'csv', ''],
   ] as const)('%s', (_, result, format, expected) => {

@@ -137,7 +137,7 @@ describe('dropDatabase', () => {
       .isRefused(
         'DEFAULT_DATABASE',
         'database',
-        "Cannot drop the default database 'fluss'. It is where tables go for which no database is named.",
+        "Cannot drop the default database 'fluss'. It has been there from the beginning, and stays.",
       ));
   test('not one that is not there', () => given().when(command).isRefused('UNKNOWN_DATABASE', 'database', 'Database shop does not exist.'));
   test('one that is not there, where that is no error', () =>
@@ -275,6 +275,7 @@ describe('createTable', () => {
   const pk = { columns: [id, day, note], primaryKey: ['id', 'day'], partitionKeys: ['day'] };
   const system = 'because they are reserved system columns in Fluss: [__offset, __timestamp, __bucket]';
   test.each<[string, Partial<CreateTable>, string, string]>([
+    ['a column that no record can name', { columns: [{ ...id, name: '__proto__' }] }, 'columns[0].name', '__proto__ cannot name a column'],
     ['a column twice', { columns: [id, day, id] }, 'columns[2].name', 'Column id already exists.'],
     [
       'a column of the system',

@@ -105,7 +105,8 @@ describe('databases', () => {
     ['DROP DATABASE sys', ['SQL_SYSTEM_DATABASE', 'the database sys holds the system tables and procedures, and nothing else', 'sys']],
     ['DESCRIBE DATABASE SYS', ['SQL_SYSTEM_DATABASE', 'the database sys holds the system tables and procedures, and nothing else', 'SYS']],
     ['DROP DATABASE other.shop', ['SQL_UNKNOWN_CATALOG', "there is no catalog 'other'; this one is called fluss_catalog", 'other.shop']],
-    ["ALTER DATABASE fluss SET ('a' = 'b', 'a' = 'c')", ['SQL_GIVEN_TWICE', "'a' is given twice", "'a' = 'c')"]],
+    ["ALTER DATABASE fluss SET ('a' = 'b', 'a' = 'c')", ['SQL_INVALID_KEY', "'a' is given twice", "'a' = 'c')"]],
+    ["CREATE DATABASE x WITH ('__proto__' = 'b')", ['SQL_INVALID_KEY', "'__proto__' cannot be a key", "'__proto__' "]],
     ["CREATE DATABASE x WITH ('' = 'b')", ['MALFORMED_REQUEST', expect.stringContaining('Invalid'), "'b')"]],
     ['CALL fluss.get_cluster_configs()', ['SQL_NO_PROCEDURES', "'fluss' has no procedures; they are in sys", 'fluss.get_cl']],
   ])('%s', async (statement, expected) => expect(await refused(statement)).toEqual(expected));
@@ -218,7 +219,7 @@ describe('tables', () => {
       ['INVALID_TABLE', "Partition key [x] names column 'x', which the table does not have", 'x)'],
     ],
     ["CREATE TABLE fluss.t (a INT) WITH ('table.log.ttl' = 'soon')", ['INVALID_TABLE_PROPERTY', unparsable, "'soon')"]],
-    ["CREATE TABLE fluss.t (a INT) WITH ('x' = '1', 'x' = '2')", ['SQL_GIVEN_TWICE', "'x' is given twice", "'x' = '2')"]],
+    ["CREATE TABLE fluss.t (a INT) WITH ('x' = '1', 'x' = '2')", ['SQL_INVALID_KEY', "'x' is given twice", "'x' = '2')"]],
     [
       "CREATE TABLE fluss.t (a INT) WITH ('table.replication.factor' = '4')",
       ['TOO_FEW_SERVERS', 'Replication factor: 4 larger than available tablet servers: 3.', undefined],
@@ -263,7 +264,7 @@ describe('partitions', () => {
       "'$1', nation",
     ]);
     expect(await refused("ALTER TABLE daily ADD PARTITION (dt = '1', dt = '2')", at)).toEqual([
-      'SQL_GIVEN_TWICE',
+      'SQL_INVALID_KEY',
       "'dt' is given twice",
       "dt = '2')",
     ]);

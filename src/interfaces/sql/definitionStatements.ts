@@ -55,14 +55,18 @@ const faultOf = (reason: StatementRefusal): ArgumentFault => ({
   ...(reason.offset === undefined ? {} : { offset: reason.offset }),
 });
 
-/** The place of the longest beginning of a field's path that has one. Names of a command's parts mean nothing to whoever wrote SQL. */
+/**
+ * The place of the longest beginning of a field's path that has one. The path itself is one into the command, which means nothing to
+ * whoever wrote SQL.
+ */
 function inStatement(places: ReadonlyMap<string, Span>): (rejection: Rejection) => ArgumentFault {
   return (given) => {
+    const reason = { ...given, field: '' };
     for (let path = given.field; path !== ''; path = path.replace(/(?:^|\.|\[)[^.[]*$/, '')) {
       const place = places.get(path);
-      if (place !== undefined) return { reason: { ...given, field: path.replace(/^(?:properties|set)\./, '') }, offset: place.start };
+      if (place !== undefined) return { reason, offset: place.start };
     }
-    return { reason: given };
+    return { reason };
   };
 }
 
@@ -211,10 +215,12 @@ type Texts = { readonly texts: Record<string, string> };
 const propertiesIn = (given: readonly Property[]): Texts | StatementRefusal => textsOf(given.map(({ key, value }) => [key, value]));
 const specIn = ({ values }: PartitionSpec): Texts | StatementRefusal => textsOf(values.map(({ column, value }) => [column, value]));
 
-/** What is given twice may be meant in either way, so it is refused. */
+/** What is given twice may be meant in either way, and no record can hold `__proto__`: both are refused. */
 function textsOf(pairs: readonly (readonly [key: Quoted, value: Quoted])[]): Texts | StatementRefusal {
+  const unnameable = pairs.find(([{ text }]) => text === '__proto__')?.[0];
+  if (unnameable !== undefined) return refusal('INVALID_KEY', '', `'${unnameable.text}' cannot be a key`, unnameable.span.start);
   const seen = new Set<string>();
   const twice = pairs.find(([{ text }]) => seen.size === seen.add(text).size)?.[0];
-  if (twice !== undefined) return refusal('GIVEN_TWICE', '', `'${twice.text.slice(0, 100)}' is given twice`, twice.span.start);
+  if (twice !== undefined) return refusal('INVALID_KEY', '', `'${twice.text.slice(0, 100)}' is given twice`, twice.span.start);
   return { texts: Object.fromEntries(pairs.map(([key, value]) => [key.text, value.text])) };
 }

@@ -9,7 +9,7 @@ export const statementRefusals = {
   UNKNOWN_PROPERTY: 'SET without anything behind it lists the properties.',
   INVALID_PROPERTY: 'Give a value as the message says.',
   SYSTEM_DATABASE: 'Name another database, as in fluss.orders, or USE one first; SHOW DATABASES lists them. Nothing was changed.',
-  GIVEN_TWICE: 'Give it once. Nothing was changed.',
+  INVALID_KEY: 'Leave this key out, or give it once. Nothing was changed.',
   SCRIPT_TOO_LONG: 'Send the remaining statements in a script of their own.',
 } as const;
 export type StatementRefusalCode = keyof typeof statementRefusals;
