@@ -31,7 +31,7 @@ export interface Holdings {
 export interface Buckets {
   readonly byKey: Table<BucketRow>;
   /** A server that never held anything is not there. */
-  readonly byServer: Readonly<Record<string, Holdings>>;
+  readonly byServer: Table<Holdings>;
   /** Buckets without a leader. */
   readonly leaderless: Table<true>;
 }
@@ -46,7 +46,7 @@ export const bucketRefOf = ({ bucketId, partitionId, tableId }: BucketRef): Buck
 export const buckets = defineProjection<Buckets>({
   name: 'buckets',
   version: 1,
-  initial: () => ({ byKey: Table.empty(), byServer: {}, leaderless: Table.empty() }),
+  initial: () => ({ byKey: Table.empty(), byServer: Table.empty(), leaderless: Table.empty() }),
   on: {
     BucketsAssigned: (state, { event: { data }, position }) => {
       for (const [bucketId, replicas] of data.replicas.entries()) {
@@ -126,21 +126,22 @@ function change(state: Writable<Buckets>, before: BucketRow | undefined, after: 
   if (after?.leader === noLeader) state.leaderless = state.leaderless.set(key, true);
   else state.leaderless = state.leaderless.delete(key);
   for (const serverId of new Set([...(before?.replicas ?? []), ...(after?.replicas ?? [])])) {
-    state.byServer[serverId] ??= nothing();
-    const holdings = state.byServer[serverId] ?? nothing();
     const [from, to] = [roleOf(before, serverId), roleOf(after, serverId)];
-    if (from !== to) {
-      if (from !== undefined) holdings[from] = holdings[from].delete(key);
-      if (to !== undefined) holdings[to] = holdings[to].set(key, true);
-    }
-    holdings.position = position;
+    state.byServer = state.byServer.update(String(serverId), (present = nothing) => {
+      const holdings = { ...present, position };
+      if (from !== to) {
+        if (from !== undefined) holdings[from] = holdings[from].delete(key);
+        if (to !== undefined) holdings[to] = holdings[to].set(key, true);
+      }
+      return holdings;
+    });
   }
 }
-const nothing = (): Writable<Holdings> => ({ leading: Table.empty(), following: Table.empty(), lagging: Table.empty(), position: 0 });
+const nothing: Holdings = { leading: Table.empty(), following: Table.empty(), lagging: Table.empty(), position: 0 };
 
 export const bucketOf = (state: Buckets, ref: BucketRef): BucketRow | undefined => state.byKey.get(bucketKey(ref));
 /** Undefined for a server that never held anything. */
-export const holdingsOf = (state: Buckets, serverId: number): Holdings | undefined => state.byServer[serverId];
+export const holdingsOf = (state: Buckets, serverId: number): Holdings | undefined => state.byServer.get(String(serverId));
 /** How many copies a server holds. */
 export function replicaCount(state: Buckets, serverId: number): number {
   const holdings = holdingsOf(state, serverId);

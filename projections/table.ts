@@ -80,7 +80,8 @@ function writable<V>(node: Leaf<V> | Branch<V>): Leaf<V> | Branch<V> {
 /**
  * A persistent map from text to values for collections that may pass 1,000 keys: a change copies one leaf and the few short branches
  * above it, and within a batch nothing twice. A draft would copy the whole collection each time.
- * How the tree looks depends on the keys alone, so equal contents have equal hashes. Values must not be changed once they are in.
+ * How the tree looks depends on the keys alone, so equal contents have equal hashes. Values must not be changed once they are in; a value
+ * that is an object may hold tables itself.
  */
 export class Table<V> {
   readonly #root: Part<V>;
@@ -270,13 +271,25 @@ function* hashing<V>(node: Leaf<V> | Branch<V>): Generator<void, string> {
     yield;
     const { rows } = node;
     for (let at = 0; at < rows.length; at += stride) {
-      rows[at + 2] ??= digestOf(canonicalJson([rows[at], rows[at + 1]]));
+      rows[at + 2] ??= digestOf(canonicalJson([rows[at], yield* withoutTables(rows[at + 1])]));
       digests.push(rows[at + 2] as string);
     }
     digests.sort();
   } else for (const part of node.parts) digests.push(part === undefined ? '' : (part.digest ?? (yield* hashing(part))));
   node.digest = digestOf(digests.join());
   return node.digest;
+}
+
+/** The same value; of one that holds tables a copy with their hashes in their places. */
+function* withoutTables(value: unknown): Generator<void, unknown> {
+  if (typeof value !== 'object' || value === null) return value;
+  let copy: Record<string, unknown> | undefined;
+  for (const [name, part] of Object.entries(value)) {
+    if (!(part instanceof Table)) continue;
+    copy ??= { ...value };
+    copy[name] = { size: part.size, hash: yield* part.hashing() };
+  }
+  return copy ?? value;
 }
 
 const digestOf = (text: string): string => hash('sha256', text, 'base64');

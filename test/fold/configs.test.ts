@@ -54,6 +54,8 @@ test('the keys, their types and defaults are those of Fluss, and a few of our ow
     ['chancery.submit.rate-limit-per-sec', 'Integer', '0'],
     ['datalake.enabled', 'Boolean', undefined],
     ['datalake.format', 'DataLakeFormat', undefined],
+    ['default.bucket.number', 'Integer', '1'],
+    ['default.replication.factor', 'Integer', '1'],
     ['kv.leader-replica.memory-reserved', 'MemorySize', '0b'],
     [limiter, 'MemorySize', '9223372036854775807b'],
     ['kv.snapshot.interval', 'Duration', '10 min'],

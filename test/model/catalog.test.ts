@@ -72,8 +72,8 @@ function compare(model: Model, { node }: Real): void {
     replicas += row.replicas.length;
   }
   expect(replicas).toBe(expected.reduce((sum, { buckets, factor }) => sum + buckets * factor, 0));
-  const held = Object.values(state.buckets.byServer).reduce(
-    (sum, each) => sum + each.leading.size + each.following.size + each.lagging.size,
+  const held = [...state.buckets.byServer.rows()].reduce(
+    (sum, [, each]) => sum + each.leading.size + each.following.size + each.lagging.size,
     0,
   );
   expect(held).toBe(replicas);

@@ -42,7 +42,7 @@ export function watchServers(registry: Registry, state: () => State): void {
   gauge('buckets_without_leader', 'Buckets that nobody leads: no in-sync replica is there.', ({ leaderless }) => leaderless.size);
   gauge('replicas_lagging', 'Copies of buckets that are not in sync, or of buckets that nobody leads.', ({ byServer }) => {
     let lagging = 0;
-    for (const holdings of Object.values(byServer)) lagging += holdings.lagging.size;
+    for (const [, holdings] of byServer.rows()) lagging += holdings.lagging.size;
     return lagging;
   });
 }
