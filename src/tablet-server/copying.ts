@@ -134,6 +134,8 @@ export class Copying {
     let proofBytes = proofBytesPerRound;
     const asked: { readonly copy: Copy; readonly offset: number; readonly digest?: string }[] = [];
     for (const copy of due) {
+      // While it was connected, or others were read, this server may have begun to lead: what it has since is not of this leader.
+      if (copy.isOver) continue;
       const offset = copy.replica.length;
       if (copy.isProven) asked.push({ copy, offset });
       else if (proofBytes > 0) {
@@ -141,6 +143,7 @@ export class Copying {
         asked.push({ copy, offset, digest: await copy.replica.digest(0, offset) });
       }
     }
+    if (asked.length === 0) return;
     const isPart = asked.length < this.#copies.size;
     const share = (this.behind + 1) / (behindInAll() + 1);
     const answer = await connection.ask(

@@ -160,3 +160,34 @@ test('a leader counts a follower only once it has shown what it has', async () =
   await expect.poll(() => fetching({ offset: 4 }), patience).toBeUndefined(); // There is nothing to say: it has everything.
   expect(await waiting).toEqual({ ok: true, offset: 3 });
 });
+
+test('a copy that ends while another one is read for its proof tells its old leader nothing of what came since', async () => {
+  const { copy, copying, next } = await following();
+  const replica = await Replica.open(bucket(1), folder());
+  onTestFinished(() => replica.close());
+  await replica.append(Buffer.from('abcd'), () => true);
+  const ending = new Copy(replica, 4);
+  (await next()).answer(ok(6, 0));
+  copying.add(ending);
+  (await next()).answer(ok(6, 0));
+  const proof = await next();
+  expect(proof.header).toMatchObject({ buckets: [{ bucketId: 0 }, { bucketId: 1, offset: 4 }] });
+  const [began, mayEnd] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const digest = copy.replica.digest.bind(copy.replica);
+  copy.replica.digest = async (offset, length) => {
+    began.resolve();
+    await mayEnd.promise;
+    return await digest(offset, length);
+  };
+  const [known, unknown] = [
+    { ...bucket(1), status: 'ok', length: 4, bytes: 0 },
+    { ...bucket(0), status: 'prove' },
+  ];
+  proof.answer({ ok: true, buckets: [unknown, known] });
+  await began.promise;
+  // This server leads it now, and has bytes that the old leader never saw.
+  await copying.remove(ending);
+  await replica.append(Buffer.from('new'), () => true);
+  mayEnd.resolve();
+  expect((await next()).header).toMatchObject({ buckets: [{ bucketId: 0, offset: 6 }] });
+});
