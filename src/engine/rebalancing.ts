@@ -38,9 +38,9 @@ export interface RebalancingParts {
 /**
  * `plans`: how often one request is planned, the first time included. `ids`: how many ids an idempotency key stands for, for a rebalance
  * that was given up before it began is not taken up again. The log waits a minute for the pieces of a plan: after `piecesMs` they are
- * not tried again.
+ * not tried again. `drafts`: how many plans are under way on a node, waiting or at work; each holds a list of every bucket.
  */
-export const rebalancingLimits = { plans: 6, ids: 20, piecesMs: 50_000, pauseMs: 200 } as const;
+export const rebalancingLimits = { plans: 6, ids: 20, piecesMs: 50_000, pauseMs: 200, drafts: 9 } as const;
 /** While a cluster is put together, everything else has its turn so often, in milliseconds. */
 const turnMs = 10;
 /** Nothing is wrong with what was asked: the cluster cannot take it at the moment. */
@@ -49,6 +49,7 @@ const passing: ReadonlySet<RejectionCode> = new Set<RejectionCode>(['NO_LEADER',
 /** Plans rebalances on the node that is asked, and has them written down piece by piece by whoever leads. */
 export class Rebalancing {
   readonly #parts: RebalancingParts;
+  #drafts = 0;
 
   constructor(parts: RebalancingParts) {
     this.#parts = parts;
@@ -56,7 +57,8 @@ export class Rebalancing {
 
   /**
    * What a rebalance would do at the moment; nothing is written down.
-   * @returns or why there is no plan: PLANNING_FAILED, REBALANCE_IN_PROGRESS, AUTHORIZATION_DENIED and what keeps a node from reading
+   * @returns or why there is no plan: PLANNING_FAILED, REBALANCE_IN_PROGRESS, AUTHORIZATION_DENIED, BUSY (too many are under way) and what
+   *   keeps a node from reading
    * @throws the signal's reason once it is aborted
    */
   async draft(goals: readonly Goal[], caller: Caller, signal?: AbortSignal): Promise<Drafted> {
@@ -96,6 +98,21 @@ export class Rebalancing {
   ): Promise<Drafted> {
     const obstacle = this.#obstacle(state, goals, caller);
     if (obstacle !== undefined) return { kind: 'rejected', rejection: obstacle };
+    if (this.#drafts >= rebalancingLimits.drafts)
+      return refused('BUSY', '', `${rebalancingLimits.drafts} plans are under way at this node already`);
+    this.#drafts += 1;
+    try {
+      return await this.#plan({ provenance, state }, goals, signal);
+    } finally {
+      this.#drafts -= 1;
+    }
+  }
+
+  async #plan(
+    { provenance, state }: { readonly state: State; readonly provenance: Provenance },
+    goals: readonly Goal[],
+    signal: AbortSignal,
+  ): Promise<Drafted> {
     const cluster = await inTurns(clusterOf(state), turnMs, signal);
     const planning = await this.#parts.planner.plan(cluster, goals, signal);
     if (planning.kind === 'rejected') return planning;

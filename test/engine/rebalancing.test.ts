@@ -102,6 +102,22 @@ describe('a plan', () => {
     expect(rowsOf(it)).toEqual([]);
   });
 
+  test('is not begun while many are under way: each holds all buckets', async () => {
+    const it = await scene(lopsided(2));
+    const held = Promise.withResolvers<void>();
+    it.beforePlan = () => held.promise;
+    const { drafts } = rebalancingLimits;
+    const all = Array.from({ length: drafts }, () => it.rebalancing.draft(goals, caller));
+    await vi.waitFor(() => expect(it.plans).toBe(drafts), waits);
+    const over = [await it.rebalancing.draft(goals, caller), await it.rebalancing.begin({ goals }, caller)];
+    expect(over).toEqual(
+      over.map(() => expect.objectContaining({ kind: 'rejected', rejection: expect.objectContaining({ code: 'BUSY' }) })),
+    );
+    held.resolve();
+    expect((await Promise.all(all)).map(({ kind }) => kind)).toEqual(all.map(() => 'drafted'));
+    expect((await it.rebalancing.draft(goals, caller)).kind, 'there is room again').toBe('drafted');
+  });
+
   test('comes in pieces of at most 200 moves and 100 KB, none of them lost', () => {
     const step = {
       askedBy: 'SERVER_TAG',
