@@ -6,8 +6,11 @@ import type { Clock } from '../ports/clock.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import type { Node } from './node.ts';
 
-/** `waiting`: requests that a node keeps open. `directoryMs`: how long news of other servers may be gathered before they are told. */
-export const assignmentLimits = { waiting: 2_000, waitMs: 20_000, directoryMs: 100 } as const;
+/**
+ * `waiting`: requests that a node keeps open; `perServer`: of those for one server, so that none keeps the others out; `strangers`: of
+ * those for servers that this node does not know. `directoryMs`: how long news of other servers may be gathered before they are told.
+ */
+export const assignmentLimits = { waiting: 2_000, perServer: 8, strangers: 200, waitMs: 20_000, directoryMs: 100 } as const;
 
 /** What tablet servers are told of the cluster's configs. */
 export interface ServerSettings {
@@ -54,7 +57,10 @@ export class Assignments {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiter>();
   readonly #stopListening: () => void;
+  /** Requests under way by server. */
+  readonly #asking = new Map<number, number>();
   #open = 0;
+  #strangers = 0;
   /** Of the newest change of what `settingsOf` gives, as far as this process saw it. */
   #settingsPosition: number;
   #cancelDirectory: (() => void) | undefined;
@@ -74,16 +80,29 @@ export class Assignments {
 
   /**
    * What a server shall hold, at once when that changed after the position that it knows, else when it does.
-   * @returns or BUSY (too many wait already), NOT_CAUGHT_UP (this node is behind `after`), UNKNOWN_SERVER, NODE_FAULT
+   * @returns or BUSY (too many wait already, in all or for this server), NOT_CAUGHT_UP (this node is behind `after`), UNKNOWN_SERVER, NODE_FAULT
    */
   async next(query: AssignmentQuery): Promise<AssignmentAnswer> {
     if (this.#open >= assignmentLimits.waiting)
       return refuse('BUSY', `${assignmentLimits.waiting} tablet servers wait at this node already`);
+    const { serverId } = query;
+    const asking = this.#asking.get(serverId) ?? 0;
+    if (asking >= assignmentLimits.perServer)
+      return refuse('BUSY', `${assignmentLimits.perServer} requests for tablet server ${serverId} wait at this node already`);
+    const isStranger = serverOf(this.#node.replica.state.servers, serverId) === undefined;
+    if (isStranger && this.#strangers >= assignmentLimits.strangers)
+      return refuse('BUSY', `${assignmentLimits.strangers} tablet servers that are not known wait at this node already`);
+    this.#asking.set(serverId, asking + 1);
     this.#open += 1;
+    this.#strangers += Number(isStranger);
     try {
       return await this.#next(query);
     } finally {
       this.#open -= 1;
+      this.#strangers -= Number(isStranger);
+      const left = (this.#asking.get(serverId) ?? 1) - 1;
+      if (left === 0) this.#asking.delete(serverId);
+      else this.#asking.set(serverId, left);
     }
   }
 

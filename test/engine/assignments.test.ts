@@ -160,7 +160,10 @@ test('a node that stopped serving tells nothing', async () => {
 });
 
 test('so many wait and no more; whoever hangs up makes room', async () => {
-  const all = Array.from({ length: assignmentLimits.waiting }, () => wait(0));
+  const { perServer, waiting } = assignmentLimits;
+  const servers = Array.from({ length: waiting / perServer }, (_, i) => 10 + i);
+  happens(...servers.map((id) => isThere(id)));
+  const all = servers.flatMap((id) => Array.from({ length: perServer }, () => wait(id)));
   const over = wait(0);
   await settle();
   expect(over.answer).toMatchObject({ rejection: { code: 'BUSY' } });
@@ -174,6 +177,24 @@ test('so many wait and no more; whoever hangs up makes room', async () => {
   await settle();
   expect(assignments.open).toBe(0);
   expect(next.answer).toEqual({ kind: 'unchanged', position: replica.state.position });
+});
+
+test('neither one server nor those that nobody knows keep the others out', async () => {
+  const { perServer, strangers } = assignmentLimits;
+  const own = Array.from({ length: perServer }, () => wait(1));
+  const unknown = Array.from({ length: strangers }, (_, i) => wait(100 + i, 0));
+  const over = [wait(1), wait(99, 0)];
+  const others = [wait(0), wait(2)];
+  await settle();
+  const busy = expect.objectContaining({ rejection: expect.objectContaining({ code: 'BUSY' }) });
+  expect(over.map(({ answer }) => answer)).toEqual([busy, busy]);
+  expect(others.map(({ answer }) => answer)).toEqual([undefined, undefined]);
+  own[0]?.hangUp();
+  unknown[0]?.hangUp();
+  await settle();
+  const next = [wait(1), wait(99, 0)];
+  await settle();
+  expect(next.map(({ answer }) => answer)).toEqual([undefined, undefined]);
 });
 
 test('nobody waits longer than the longest wait', async () => {
