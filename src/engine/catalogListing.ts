@@ -1,5 +1,5 @@
 import type { AclResource } from '../../events/acls.ts';
-import { type DatabaseRow, databaseRows, type TableRow } from '../../projections/catalog.ts';
+import { type DatabaseRow, databaseOf, databaseRows, defaultDatabase, type TableRow } from '../../projections/catalog.ts';
 import type { State } from '../../projections/state.ts';
 import { Table } from '../../projections/table.ts';
 import { databaseResource, tableResource } from '../deciders/resources.ts';
@@ -74,6 +74,16 @@ export function* tablesSeen({ catalog }: State, database: string, sees: Sees, af
     const row = rows[at];
     if (row !== undefined && row.table !== after && sees(tableResource(row))) yield row;
   }
+}
+
+/**
+ * Whether there is a database of that name, as far as somebody may know: whoever may describe neither it nor anything in it is told what
+ * they would be told of one that is not there. The default one is known to everybody, for Flink asks for it when it opens.
+ */
+export function isDatabaseKnown(state: State, database: string, sees: Sees): boolean {
+  if (databaseOf(state.catalog, database) === undefined) return false;
+  if (database === defaultDatabase || sees(databaseResource(database))) return true;
+  return tablesSeen(state, database, sees).next().done !== true;
 }
 
 /** At most `limit` of them, and whether there are more. */

@@ -256,11 +256,23 @@ describe('partitions', () => {
       "Partition 'note=2029' does not exist for table fluss.daily",
     ]);
     expect(fault(await drop(`${path}?name=a$b`)).slice(0, 3)).toEqual([400, 'INVALID_PARTITION', 'specs[0]']);
+    const long = `name=${'x'.repeat(1001)}`;
+    expect(fault(await drop(`${path}?${long}`)), 'as of a table that is not there').toEqual(
+      fault(await drop(`${path.replace('daily', 'x')}?${long}`)),
+    );
     await made(drop(`${path}?name=2026&name=2029&ignoreIfNotExists=true`));
     expect(await partitionsOf('')).toEqual([
       [1, 0],
       [1, 1],
     ]);
+  });
+  test('a name of too many values names none, whatever its keys are called', async () => {
+    const numbered = { table: 'numbered', columns: [...columns, { name: '1', type: 'STRING' }], partitionKeys: ['1'] };
+    await made(post('databases/fluss/tables', numbered));
+    const own = 'databases/fluss/tables/numbered/partitions';
+    await made(post(own, { partitions: [{ 1: 'eu' }] }));
+    expect(fault(await drop(`${own}?name=2026$eu`)).slice(0, 3)).toEqual([400, 'INVALID_PARTITION', 'specs[0]']);
+    await made(drop(`${own}?name=eu`));
   });
   test('a table without them has none', async () => {
     await made(post('databases/fluss/tables', { table: 'plain', columns }));
@@ -305,6 +317,18 @@ test('everybody sees what they may describe', async () => {
   expect(await shown('databases', 'database')('databases')).toEqual(['mine']);
   expect(await shown('tables', 'table')('databases/mine/tables')).toEqual(['a']);
   expect(await shown('tables', 'table')('databases/theirs/tables')).toEqual(['b']);
+  expect(await shown('tables', 'table')('databases/theirs/tables?after=b'), 'known by what is before').toEqual([]);
+  expect((await ask('root', 'databases', { body: { database: 'hidden' } })).status).toBe(200);
+  expect((await ask('root', 'databases/hidden/tables', { body: { table: 'a', columns } })).status).toBe(200);
+  const unknown = (name: string) => [404, 'UNKNOWN_DATABASE', 'database', `Database ${name} does not exist.`];
+  for (const name of ['hidden', 'nowhere']) expect(fault(await ask('eve', `databases/${name}/tables`))).toEqual(unknown(name));
+  const sqlCode = async (statement: string) => (await ask('eve', 'sql', { body: { statement } })).json['code'] ?? 'done';
+  for (const name of ['hidden', 'nowhere'])
+    expect([await sqlCode(`SHOW TABLES FROM ${name}`), await sqlCode(`USE ${name}`)], name).toEqual([
+      'UNKNOWN_DATABASE',
+      'UNKNOWN_DATABASE',
+    ]);
+  expect([await sqlCode('SHOW TABLES FROM theirs'), await sqlCode('USE theirs')]).toEqual(['done', 'done']);
   const denied = async (path: string, options: { method?: string; body?: object } = {}) =>
     ((await ask('eve', path, options)).json['facts'] as object | undefined) ?? 'allowed';
   const needs = (operation: string, resource: string) => ({ principal: 'User:eve', operation, resource });

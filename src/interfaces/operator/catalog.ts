@@ -12,7 +12,7 @@ import { isAuthorizing } from '../../deciders/authorizer.ts';
 import { type Command, parseCommand } from '../../deciders/commands.ts';
 import { databaseResource, tableResource } from '../../deciders/resources.ts';
 import { denialOfRead } from '../../engine/authorization.ts';
-import { databasesSeen, page, tablesSeen } from '../../engine/catalogListing.ts';
+import { databasesSeen, isDatabaseKnown, page, tablesSeen } from '../../engine/catalogListing.ts';
 import { drawOf } from '../../engine/draws.ts';
 import type { Node } from '../../engine/node.ts';
 import { type RejectionCode, rejection } from '../../rejection.ts';
@@ -197,9 +197,10 @@ const tableRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }
   http.get('/v1/databases/:database/tables', { schema: { ...list, summary: 'Tables of a database' } }, async (request, reply) => {
     const { state, provenance } = await readState(node, request.query);
     const { database } = request.params;
-    if (databaseOf(state.catalog, database) === undefined)
+    const sees = seenBy(state, request);
+    if (!isDatabaseKnown(state, database, sees))
       throw refused('UNKNOWN_DATABASE', 'database', `Database ${database.slice(0, 201)} does not exist.`);
-    const { hasMore, rows } = page(tablesSeen(state, database, seenBy(state, request), request.query.after), limitOf(request.query));
+    const { hasMore, rows } = page(tablesSeen(state, database, sees, request.query.after), limitOf(request.query));
     stampProvenance(reply, provenance);
     return reply.send({ tables: rows.map(shownTable), ...nextOf(hasMore, rows.at(-1)?.table), provenance });
   });
@@ -252,7 +253,8 @@ const partitionRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { no
       partitions: added(key),
     }));
   });
-  const listed = z.union([z.string().transform((one) => [one]), z.array(z.string()).min(1).max(100)]);
+  // No longer than a value may be: what is too long is refused alike whether there is such a table or not.
+  const listed = z.union([name.transform((one) => [one]), z.array(name).min(1).max(100)]);
   const dropQuery = z.strictObject({
     name: listed.describe('The name of one, such as 2026$eu; may be repeated.'),
     ignoreIfNotExists,
@@ -269,9 +271,12 @@ const partitionRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, { no
   });
 };
 
-/** `2026$eu` taken apart; values without a key of their own are named by their place, for the rules to refuse. */
-const specOfName = (partitionKeys: readonly string[], partition: string): Record<string, string> =>
-  Object.fromEntries(partition.split('$').map((value, i) => [partitionKeys[i] ?? String(i), value]));
+/** `2026$eu` taken apart; more or fewer values than there are keys are named by their places, for the rules to refuse. */
+function specOfName(partitionKeys: readonly string[], partition: string): Record<string, string> {
+  const values = partition.split('$');
+  const keys = values.length === partitionKeys.length ? partitionKeys : [];
+  return Object.fromEntries(values.map((value, i) => [keys[i] ?? String(i), value]));
+}
 
 /** What was given of optional fields: absent ones are left out. */
 type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

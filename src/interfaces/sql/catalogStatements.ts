@@ -1,10 +1,9 @@
 /** What SHOW and DESCRIBE say of databases, tables and partitions, in Flink's columns. */
-import { type DatabaseRow, databaseOf, defaultDatabase, partitionById, type TableRow, tableOf } from '../../../projections/catalog.ts';
+import { type DatabaseRow, databaseOf, partitionById, type TableRow, tableOf } from '../../../projections/catalog.ts';
 import type { State } from '../../../projections/state.ts';
-import { databaseResource } from '../../deciders/resources.ts';
 import { specText } from '../../deciders/tableRules.ts';
 import type { Sees } from '../../engine/catalogListing.ts';
-import { databasesSeen, tablesSeen } from '../../engine/catalogListing.ts';
+import { databasesSeen, isDatabaseKnown, tablesSeen } from '../../engine/catalogListing.ts';
 import { type Rejection, rejection } from '../../rejection.ts';
 import type { PartitionSpec } from './ast.ts';
 import { isSystem, type NamedDatabase, type NamedTable, systemDatabase } from './catalogNames.ts';
@@ -24,12 +23,10 @@ const fault = (reason: Rejection, span?: { readonly start: number }): ArgumentFa
 const unknownDatabase = ({ database, span }: NamedDatabase): ArgumentFault =>
   fault(rejection('UNKNOWN_DATABASE', '', `Database ${database.slice(0, 201)} does not exist.`), span);
 
-/** Whether there is a database that somebody sees; the default one is seen by everybody, for Flink asks for it when it opens. */
+/** Whether there is a database that somebody may know of. @returns UNKNOWN_DATABASE in Fluss's words */
 export function databaseFault(state: State, named: NamedDatabase, sees: Sees): ArgumentFault | undefined {
   const { database } = named;
-  const isThere = isSystem(database) || databaseOf(state.catalog, database) !== undefined;
-  const isSeen = isSystem(database) || database === defaultDatabase || sees(databaseResource(database));
-  return isThere && isSeen ? undefined : unknownDatabase(named);
+  return isSystem(database) || isDatabaseKnown(state, database, sees) ? undefined : unknownDatabase(named);
 }
 
 /** With the virtual one, by name. */
@@ -38,7 +35,7 @@ export const databaseNames = (state: State, sees: Sees): readonly string[] =>
 
 /** @returns UNKNOWN_DATABASE in Fluss's words */
 export function tableNames(state: State, named: NamedDatabase, sees: Sees): readonly string[] | ArgumentFault {
-  if (databaseOf(state.catalog, named.database) === undefined) return unknownDatabase(named);
+  if (!isDatabaseKnown(state, named.database, sees)) return unknownDatabase(named);
   return [...tablesSeen(state, named.database, sees)].map(({ table }) => table);
 }
 
