@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { catalogLimits, partitionId, tableId } from './catalog.ts';
-import { defineEvent, type EventOf } from './kit.ts';
+import { defineEvent, type EventOf, int64 } from './kit.ts';
 import { serverId } from './servers.ts';
 
 /** How many buckets one event may speak of: an entry of the log holds about as many. */
@@ -41,6 +41,8 @@ export const isr = z
   .max(2 * catalogLimits.replicationFactor)
   .describe('Those whose copies have everything that was acknowledged.');
 
+export const bytes = int64.min(0).describe("How long the leader's copy is, in bytes; absent when it does not say.");
+
 /** Events about many buckets name their tables, each once: `table/7` is looked for by whoever has the id. */
 const tablesOf = (refs: readonly { readonly tableId: number }[]): readonly string[] =>
   [...new Set(refs.map((ref) => ref.tableId))].map((id) => `buckets/${id}`);
@@ -78,7 +80,7 @@ export const isrChanged = defineEvent('IsrChanged', {
   data: z.strictObject({
     serverId: serverId.describe('Who leads them.'),
     buckets: z
-      .array(z.strictObject({ ...bucketRef, isr }))
+      .array(z.strictObject({ ...bucketRef, isr, bytes: bytes.exactOptional() }))
       .min(1)
       .max(bucketLimits.perEvent)
       .describe('Each with its in-sync replicas from now on.'),

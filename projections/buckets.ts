@@ -15,6 +15,8 @@ export interface BucketRow extends BucketRef {
   readonly leaderEpoch: number;
   /** Those that have everything that was acknowledged: never empty, and the only ones that may lead. */
   readonly isr: readonly number[];
+  /** How long the leader's copy was when it last reported its in-sync replicas. */
+  readonly bytes?: number;
   /** One more with each change of this row: a report that rests on an older one is passed over. From 0. */
   readonly bucketEpoch: number;
 }
@@ -60,7 +62,7 @@ export const buckets = defineProjection<Buckets>({
       for (const { isr, leader, ...ref } of data.buckets) alter(state, ref, { isr, leader }, position);
     },
     IsrChanged: (state, { event: { data }, position }) => {
-      for (const { isr, ...ref } of data.buckets) alter(state, ref, { isr }, position);
+      for (const { bytes, isr, ...ref } of data.buckets) alter(state, ref, { isr, ...(bytes === undefined ? {} : { bytes }) }, position);
     },
     ReplicasAdded: (state, { event: { data }, position }) => alter(state, data, { replicas: data.replicas }, position),
     LeaderHandedOver: (state, { event: { data }, position }) => alter(state, data, { leader: data.to }, position),
@@ -78,7 +80,7 @@ export const buckets = defineProjection<Buckets>({
   },
 });
 
-interface Change extends Partial<Pick<BucketRow, 'isr' | 'leader' | 'replicas'>> {
+interface Change extends Partial<Pick<BucketRow, 'bytes' | 'isr' | 'leader' | 'replicas'>> {
   /** The leader begins anew, even if it is the same one. */
   readonly isNewTerm?: boolean;
 }

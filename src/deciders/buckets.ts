@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type BucketEvent, bucketLimits, bucketRef, isr, isrChanged, leadersElected, noLeader } from '../../events/buckets.ts';
+import { type BucketEvent, bucketLimits, bucketRef, bytes, isr, isrChanged, leadersElected, noLeader } from '../../events/buckets.ts';
 import { incarnation, serverId } from '../../events/servers.ts';
 import { type BucketRow, bucketOf, bucketRefOf, holdingsOf } from '../../projections/buckets.ts';
 import { isLive, type ServerRow, serverOf } from '../../projections/servers.ts';
@@ -21,7 +21,7 @@ export const adjustIsr = defineCommand({
     serverId,
     incarnation,
     buckets: z
-      .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr }))
+      .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr, bytes: bytes.exactOptional() }))
       .min(1)
       .max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
   }),
@@ -40,7 +40,7 @@ export const adjustIsr = defineCommand({
         (id) => id === row.leader || (report.isr.includes(id) && (row.isr.includes(id) || isLive(state.servers, id))),
       );
       const isSame = next.length === row.isr.length && next.every((id) => row.isr.includes(id));
-      return isSame ? [] : [{ ...bucketRefOf(row), isr: next }];
+      return isSame ? [] : [{ ...bucketRefOf(row), isr: next, ...(report.bytes === undefined ? {} : { bytes: report.bytes }) }];
     });
     return changed.length === 0 ? accept() : accept(isrChanged({ serverId: command.serverId, buckets: changed }));
   },

@@ -17,13 +17,8 @@ import { isLive, serverOf } from '../../projections/servers.ts';
 import { serverTagOf } from '../../projections/serverTags.ts';
 import type { State } from '../../projections/state.ts';
 
-/** What the leader was told by tablet servers and is in no log. */
-export interface Reports {
-  /** How far a server has carried out its assignment, as a position. */
-  readonly applied: ReadonlyMap<number, number>;
-  /** What the new replicas of a move copied, in bytes. */
-  readonly copied: ReadonlyMap<number, number>;
-}
+/** How far servers have carried out their assignments, as positions: what they told the node that leads, and is in no log. */
+export type Applied = ReadonlyMap<number, number>;
 
 const nameOf = (move: MoveRow) => ({ rebalanceId: move.rebalanceId, move: move.move, ...bucketRefOf(move) });
 const without = (ids: readonly number[], others: readonly number[]): number[] => ids.filter((id) => !others.includes(id));
@@ -76,20 +71,31 @@ function obstacleTo(state: State, move: MoveRow, row: BucketRow): Obstacle | und
 }
 
 /** What is due for a move under way; nothing while it waits for a copy, a server, or its new leader. */
-export function proceed(state: State, move: MoveRow, { applied, copied }: Reports): readonly ChanceryEvent[] {
+export function proceed(state: State, move: MoveRow, applied: Applied): readonly ChanceryEvent[] {
   const row = bucketOf(state.buckets, move);
   const name = nameOf(move);
   if (row === undefined) return [moveFailed({ ...name, left: 'GONE', reason: 'it was dropped' })];
-  if (row.leader === noLeader || !isWithin(move.newReplicas, row.isr)) return [];
-  if (!move.newReplicas.every((id) => isLive(state.servers, id))) return [];
   const added = newServers(move);
+  if (row.leader === noLeader || !isReady(state, move, row)) return [];
   const inSync = added.length > 0 && move.inSyncAt === undefined ? [replicasInSync({ ...name, serverIds: [...added] })] : [];
   if (row.leader !== move.newLeader) return [...inSync, leaderHandedOver({ ...name, from: row.leader, to: move.newLeader })];
   // Until the new leader has said that it leads, the old one keeps its copy.
   if (move.handedOverPosition !== undefined && (applied.get(move.newLeader) ?? 0) < move.handedOverPosition) return inSync;
-  const bytes = copied.get(move.move);
-  const finished = moveFinished({ ...name, ...(bytes === undefined ? {} : { copiedBytes: bytes }) });
+  const finished = moveFinished({
+    ...name,
+    ...(row.bytes === undefined || added.length === 0 ? {} : { copiedBytes: row.bytes * added.length }),
+  });
   return [...inSync, ...reducedTo(move, row, move.newReplicas), finished];
+}
+
+/**
+ * Whether a bucket may be left to its planned replicas: all of them have everything, but for those that it had before and whose servers are
+ * lost. They need not come back for another server to be emptied: as many copies are in sync afterwards as before.
+ */
+function isReady(state: State, move: MoveRow, { isr }: BucketRow): boolean {
+  const { newLeader, newReplicas, originalReplicas } = move;
+  const needed = newReplicas.filter((id) => id === newLeader || !originalReplicas.includes(id) || !isLost(state, id));
+  return needed.every((id) => isr.includes(id) && isLive(state.servers, id));
 }
 
 /** Drops what a bucket holds beside these. */

@@ -24,7 +24,7 @@ import { serverTagOf } from '../../projections/serverTags.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { defineCommand } from './kit.ts';
-import { begin, newServers, proceed, type Reports, settle } from './moves.ts';
+import { type Applied, begin, newServers, proceed, settle } from './moves.ts';
 
 /** How long the pieces of a plan may take to arrive, and bounds of what one decision does: its events must fit into one entry. */
 const limits = { planWithinMs: 60_000, eventsPerDecision: 400, waitingLookedAt: 1000 } as const;
@@ -142,16 +142,12 @@ export const advanceRebalance = defineCommand({
   input: z.strictObject({
     rebalanceId,
     applied: report({ serverId, position: z.number().int().min(0) }).describe('How far tablet servers have carried out their assignments.'),
-    copied: report({ move: z.number().int().min(0), bytes: z.number().int().min(0) }).describe('What was copied for moves under way.'),
   }),
   decide: (state, command, { now }): Decision<ChanceryEvent> => {
     const open = openRebalance(state.rebalance);
     if (open?.rebalanceId !== command.rebalanceId || open.status !== 'REBALANCING') return accept();
-    const reports = {
-      applied: new Map(command.applied.map((each) => [each.serverId, each.position])),
-      copied: new Map(command.copied.map((each) => [each.move, each.bytes])),
-    };
-    return accept(...stepsDue(state, open, reports, now));
+    const applied = new Map(command.applied.map((each) => [each.serverId, each.position]));
+    return accept(...stepsDue(state, open, applied, now));
   },
 });
 
@@ -160,12 +156,12 @@ const movesUnderWay = (state: State): readonly MoveRow[] => {
   return open === undefined ? [] : state.rebalance.moving.flatMap((move) => moveAt(state.rebalance, open.rebalanceId, move) ?? []);
 };
 
-function stepsDue(state: State, open: RebalanceRow, reports: Reports, now: number): readonly ChanceryEvent[] {
+function stepsDue(state: State, open: RebalanceRow, applied: Applied, now: number): readonly ChanceryEvent[] {
   const events: ChanceryEvent[] = [];
   let ended = 0;
   const remaining: MoveRow[] = [];
   for (const move of movesUnderWay(state)) {
-    const steps = events.length < limits.eventsPerDecision ? proceed(state, move, reports) : [];
+    const steps = events.length < limits.eventsPerDecision ? proceed(state, move, applied) : [];
     events.push(...steps);
     if (steps.some(({ type }) => type === 'MoveFinished' || type === 'MoveFailed')) ended += 1;
     else remaining.push(move);

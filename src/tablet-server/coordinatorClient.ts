@@ -50,7 +50,13 @@ export interface Heartbeat {
   /** At most 1000. */
   readonly copies: readonly CopyProgress[];
 }
-export type IsrReport = BucketRef & { readonly leaderEpoch: number; readonly bucketEpoch: number; readonly isr: readonly number[] };
+export interface IsrReport extends BucketRef {
+  readonly leaderEpoch: number;
+  readonly bucketEpoch: number;
+  readonly isr: readonly number[];
+  /** How long the leader's copy is. */
+  readonly bytes: number;
+}
 
 const position = z.int().min(0);
 const leaseMs = z.int().min(1);

@@ -78,7 +78,7 @@ export class IsrReports {
       if (reports.length === reportBuckets) break;
       this.#asked.set(name, { what, atMs: now });
       settle.push(leadership.propose(isr));
-      reports.push({ ...refOf(leadership.assigned), leaderEpoch, bucketEpoch, isr });
+      reports.push({ ...refOf(leadership.assigned), leaderEpoch, bucketEpoch, isr, bytes: leadership.replica.length });
     }
     if (reports.length < reportBuckets) for (const name of this.#asked.keys()) if (!wanting.has(name)) this.#asked.delete(name);
     return { reports, settle };

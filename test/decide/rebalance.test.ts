@@ -181,7 +181,7 @@ describe('addRebalanceMoves', () => {
 });
 
 describe('advanceRebalance', () => {
-  const advance: Command = { name: 'advanceRebalance', ...r1, applied: [], copied: [] };
+  const advance: Command = { name: 'advanceRebalance', ...r1, applied: [] };
   const bounds = (inAll: string, perServer: string): ChanceryEvent =>
     clusterConfigsChanged({
       changes: Object.entries({ 'max-moves': inAll, 'max-moves-per-server': perServer, 'move-timeout': '1 min' }).map(([key, text]) => ({

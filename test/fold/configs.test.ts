@@ -240,7 +240,7 @@ test('the changed keys of two states are those whose effective value differs', (
       expect(changedKeys(before, after)).toEqual(expected);
       found += expected.length;
     }),
-    replay({ numRuns: 50 }).params,
+    replay({ numRuns: 100 }).params,
   );
   expect(found).toBeGreaterThan(50);
 });

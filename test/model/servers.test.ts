@@ -103,7 +103,7 @@ const advances = fc.constant(
     const { position, rebalance, servers } = stateOf(node);
     const applied = serverRows(servers).map((row) => ({ serverId: row.serverId, position }));
     const rebalanceId = openRebalance(rebalance)?.rebalanceId ?? 'none';
-    return { name: 'advanceRebalance', rebalanceId, applied, copied: [] };
+    return { name: 'advanceRebalance', rebalanceId, applied };
   }),
 );
 const cancels = fc.constant(step('cancel', () => ({ name: 'cancelRebalance' })));

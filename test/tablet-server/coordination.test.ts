@@ -86,7 +86,7 @@ test('an ISR is asked for under the epochs in force, and asked for again when th
   await expect.poll(() => at.reports.length, patience).toBeGreaterThan(1);
   const { bucketEpoch, leaderEpoch } = at.get(0);
   expect(new Set(at.reports.map((report) => JSON.stringify(report)))).toEqual(
-    new Set([JSON.stringify({ tableId: 7, bucketId: 0, leaderEpoch, bucketEpoch, isr: [0, 1, 2] })]),
+    new Set([JSON.stringify({ tableId: 7, bucketId: 0, leaderEpoch, bucketEpoch, isr: [0, 1, 2], bytes: 1000 })]),
   );
   at.change(0, { leader: 1 });
   const from = at.reports.length;

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { bucketLimits, bucketRef, isr, leader, replicas } from '../../../events/buckets.ts';
+import { bucketLimits, bucketRef, bytes, isr, leader, replicas } from '../../../events/buckets.ts';
 import { capacityBytes, directoryId, endpoint, incarnation, rack, serverId } from '../../../events/servers.ts';
 import { leaderCount } from '../../../projections/buckets.ts';
 import { durationMsOf } from '../../../projections/configs.ts';
@@ -48,7 +48,7 @@ const registered = z
 const isrBody = z.strictObject({
   incarnation,
   buckets: z
-    .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr }))
+    .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr, bytes: bytes.exactOptional() }))
     .min(1)
     .max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
 });
