@@ -37,6 +37,10 @@ export interface AssignmentQuery {
   readonly serverId: number;
   /** The newest position that the server has carried out; 0 at its first request. */
   readonly after: number;
+  /** Nothing older is told: since then it is registered, or has acted on it before. */
+  readonly from?: number;
+  /** The process that asks: once another one has its place, it is told nothing. Absent: whoever asks is told. */
+  readonly incarnation?: string;
   /** How long to wait for a change. */
   readonly waitMs: number;
   /** The server hung up. */
@@ -45,6 +49,8 @@ export interface AssignmentQuery {
 interface Waiter {
   readonly serverId: number;
   readonly after: number;
+  /** What it is told must not be older. */
+  readonly least: number;
   readonly wake: () => void;
 }
 
@@ -56,6 +62,8 @@ export class Assignments {
   readonly #node: Pick<Node, 'replica' | 'role'>;
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiter>();
+  /** Those of them for whom this node is too old. */
+  readonly #behind = new Set<Waiter>();
   readonly #stopListening: () => void;
   /** Requests under way by server. */
   readonly #asking = new Map<number, number>();
@@ -80,7 +88,8 @@ export class Assignments {
 
   /**
    * What a server shall hold, at once when that changed after the position that it knows, else when it does.
-   * @returns or BUSY (too many wait already, in all or for this server), NOT_CAUGHT_UP (this node is behind `after`), UNKNOWN_SERVER, NODE_FAULT
+   * @returns or BUSY (too many wait already, in all or for this server), NOT_CAUGHT_UP (this node is behind `after` or `from`),
+   *   UNKNOWN_SERVER, STALE_SERVER (another process has its place), NODE_FAULT
    */
   async next(query: AssignmentQuery): Promise<AssignmentAnswer> {
     if (this.#open >= assignmentLimits.waiting)
@@ -106,21 +115,26 @@ export class Assignments {
     }
   }
 
-  async #next({ after, serverId, signal, waitMs }: AssignmentQuery): Promise<AssignmentAnswer> {
+  async #next({ after, from = 0, incarnation, serverId, signal, waitMs }: AssignmentQuery): Promise<AssignmentAnswer> {
     const deadline = this.#clock.now() + Math.min(waitMs, assignmentLimits.waitMs);
+    const least = Math.max(after, from);
     for (;;) {
       const { state } = this.#node.replica;
-      const isKnown = serverOf(state.servers, serverId) !== undefined;
+      const row = serverOf(state.servers, serverId);
+      const isBehind = state.position < least;
       if (this.#node.role === 'fault') return refuse('NODE_FAULT', 'this node stopped serving');
-      if (isKnown && this.#changedAt(state, serverId) > after) return { kind: 'assignment', assignment: assignmentOf(state, serverId) };
+      if (!isBehind && row !== undefined && incarnation !== undefined && row.incarnation !== incarnation)
+        return refuse('STALE_SERVER', `another process has the place of tablet server ${serverId}`, 'incarnation');
+      if (!isBehind && row !== undefined && this.#changedAt(state, serverId) > after)
+        return { kind: 'assignment', assignment: assignmentOf(state, serverId) };
       const left = deadline - this.#clock.now();
       if (left > 0 && !signal.aborted && !this.#isClosed) {
-        await this.#change({ serverId, after }, left, signal);
+        await this.#change({ serverId, after, least }, left, signal);
         continue;
       }
-      if (state.position < after)
-        return refuse('NOT_CAUGHT_UP', `this node is at position ${state.position}, not yet at ${after}`, 'after');
-      if (!isKnown) return refuse('UNKNOWN_SERVER', `tablet server ${serverId} is not known`, 'serverId');
+      if (isBehind)
+        return refuse('NOT_CAUGHT_UP', `this node is at position ${state.position}, not yet at ${least}`, after < from ? 'from' : 'after');
+      if (row === undefined) return refuse('UNKNOWN_SERVER', `tablet server ${serverId} is not known`, 'serverId');
       return { kind: 'unchanged', position: state.position };
     }
   }
@@ -139,6 +153,7 @@ export class Assignments {
   }
 
   #applied(before: State, after: State): void {
+    for (const { least, wake } of this.#behind) if (after.position >= least) wake();
     const hasNewSettings = before.configs !== after.configs && !isSame(settingsOf(before.configs), settingsOf(after.configs));
     if (hasNewSettings) this.#settingsPosition = after.position;
     // Hundreds of servers may come at once, and each of them is news to all others.
@@ -155,17 +170,19 @@ export class Assignments {
   }
 
   /** Waits for whatever concerns a server, at most `ms`. */
-  async #change(of: Pick<Waiter, 'serverId' | 'after'>, ms: number, signal: AbortSignal): Promise<void> {
+  async #change(of: Omit<Waiter, 'wake'>, ms: number, signal: AbortSignal): Promise<void> {
     await new Promise<void>((resolve) => {
       const wake = (): void => {
         cancel();
         this.#waiting.delete(waiter);
+        this.#behind.delete(waiter);
         signal.removeEventListener('abort', wake);
         resolve();
       };
       const waiter: Waiter = { ...of, wake };
       const cancel = this.#clock.after(ms, wake);
       this.#waiting.add(waiter);
+      if (this.#node.replica.state.position < of.least) this.#behind.add(waiter);
       signal.addEventListener('abort', wake);
     });
   }

@@ -68,6 +68,15 @@ const problem = z.object({ code: z.string(), detail: z.string().optional(), titl
 
 const answerMs = 10_000;
 
+export interface AssignmentQuery {
+  readonly incarnation: string;
+  /** The position of the list that is known; 0 asks for the whole list at once. */
+  readonly after: number;
+  /** An older list than this is of no use. */
+  readonly from: number;
+  readonly waitMs: number;
+}
+
 export interface CoordinatorClientOptions {
   readonly serverId: number;
   /** `http://host:port` of nodes; any of them answers. */
@@ -90,7 +99,7 @@ export class CoordinatorClient {
     this.#options = options;
   }
 
-  /** @throws CoordinatorUnavailable, CoordinatorRefused: SERVER_ID_TAKEN while a live server with this id has another directory */
+  /** @returns also the position from which on it is known. @throws CoordinatorUnavailable, CoordinatorRefused: SERVER_ID_TAKEN while a live server with this id has another directory */
   async register(registration: Registration): Promise<z.output<typeof registered>> {
     return registered.parse(await this.#json('POST', 'registration', registration));
   }
@@ -102,10 +111,13 @@ export class CoordinatorClient {
 
   /**
    * Waits until there is another assignment than that at `after`.
-   * @returns it, or the position up to which there is none. @throws CoordinatorUnavailable, CoordinatorRefused
+   * @returns it, or the position up to which there is none. @throws CoordinatorUnavailable, CoordinatorRefused: STALE_SERVER once another
+   *   process has this one's place
    */
-  async assignment(after: number, waitMs: number, signal: AbortSignal): Promise<Assignment | { readonly unchangedAt: number }> {
-    const response = await this.#ask('GET', `assignment?after=${after}&waitMs=${waitMs}`, undefined, waitMs + answerMs, signal);
+  async assignment(query: AssignmentQuery, signal: AbortSignal): Promise<Assignment | { readonly unchangedAt: number }> {
+    const { after, from, incarnation, waitMs } = query;
+    const path = `assignment?after=${after}&from=${from}&waitMs=${waitMs}&incarnation=${encodeURIComponent(incarnation)}`;
+    const response = await this.#ask('GET', path, undefined, waitMs + answerMs, signal);
     if (response.status === 204) return { unchangedAt: position.catch(after).parse(Number(response.headers.get('chancery-position'))) };
     return assignment.parse(await bodyOf(response));
   }

@@ -73,6 +73,8 @@ export class TabletServer {
   readonly #heart: Pacer;
   #leaseMs = heartbeatGapMs;
   #applied: number;
+  /** Where it was registered: what an older list gives it, others may have since. */
+  #registeredAt = 0;
   /** Whether an assignment was carried out in this process: before, no part is taken. */
   #hasAssignment = false;
   /** Whether to ask for the whole list, though it may be the one that is in force. */
@@ -190,7 +192,7 @@ export class TabletServer {
     let taken = 0;
     while (!this.#closed.signal.aborted) {
       try {
-        const { clusterId, leaseMs } = await coordinator.register({
+        const { clusterId, leaseMs, position } = await coordinator.register({
           directoryId: this.#store.directoryId,
           incarnation: this.#incarnation,
           endpoint: this.endpoint,
@@ -199,6 +201,7 @@ export class TabletServer {
         });
         await this.#store.join(clusterId);
         this.#leaseMs = leaseMs;
+        this.#registeredAt = Math.max(this.#registeredAt, position);
         logger.info({ clusterId, endpoint: this.endpoint }, `registered as server ${this.#options.serverId}`);
         return;
       } catch (error) {
@@ -249,12 +252,12 @@ export class TabletServer {
     while (!signal.aborted) {
       this.#poll = new AbortController();
       try {
-        // 0 asks for the whole list at once.
-        const answer = await coordinator.assignment(this.#asksAnew ? 0 : this.#applied, this.#timing.pollMs, this.#poll.signal);
+        const query = { incarnation: this.#incarnation, from: this.#oldestUseful, waitMs: this.#timing.pollMs };
+        const answer = await coordinator.assignment({ ...query, after: this.#asksAnew ? 0 : this.#applied }, this.#poll.signal);
         if ('unchangedAt' in answer) {
           if (this.#hasAssignment) this.#advance(answer.unchangedAt);
-        } else if (answer.position < this.#applied) {
-          logger.debug({ position: answer.position, applied: this.#applied }, 'an older assignment than the one in force is passed over');
+        } else if (answer.position < this.#oldestUseful) {
+          logger.debug({ position: answer.position, from: this.#oldestUseful }, 'an older assignment than one that counts is passed over');
           await pacer.backOff();
           continue;
         } else {
@@ -274,9 +277,16 @@ export class TabletServer {
         }
         if (signal.aborted || this.#poll.signal.aborted) continue;
         logger[isExpected(error) ? 'warn' : 'error'](about(error), 'no assignment could be carried out; trying again');
+        // The answer to a heartbeat says what to do.
+        if (error instanceof CoordinatorRefused && error.code === 'STALE_SERVER') this.#heart.poke();
         await pacer.backOff();
       }
     }
+  }
+
+  /** Older lists are not followed, whether what was begun with a newer one was finished or not. */
+  get #oldestUseful(): number {
+    return Math.max(this.#applied, this.#store.appliedPosition, this.#registeredAt);
   }
 
   #advance(position: number): void {

@@ -144,6 +144,30 @@ test('a node that is behind waits until it is not, or says so', async () => {
   expect(patient.answer).toMatchObject({ kind: 'assignment', assignment: { position: position + 2 } });
 });
 
+test('a process that registered later is told nothing from before', async () => {
+  const controller = new AbortController();
+  const ask = (from: number, waitMs: number) =>
+    assignments.next({ serverId: 0, after: 0, from, waitMs, signal: controller.signal, incarnation: 'i0' });
+  const from = replica.state.position + 1;
+  const [hasty, patient] = [ask(from, 50), ask(from, 10_000)];
+  await clock.advance(50);
+  expect(await hasty).toMatchObject({ rejection: { code: 'NOT_CAUGHT_UP', field: 'from' } });
+  happens(set('kv.snapshot.interval', '1 min'));
+  await settle();
+  expect(await patient).toMatchObject({ kind: 'assignment', assignment: { position: from } });
+});
+
+test('a process whose place another one has is told nothing any more, also while it waits', async () => {
+  const controller = new AbortController();
+  const ask = (after: number, incarnation: string) =>
+    assignments.next({ serverId: 0, after, waitMs: 10_000, signal: controller.signal, incarnation });
+  const waiting = ask(replica.state.position, 'i0');
+  happens(serverRegistered({ serverId: 0, directoryId: 'other', incarnation: 'other', endpoint: 'h9:1', replaces: 'd0' }));
+  expect(await waiting).toMatchObject({ rejection: { code: 'STALE_SERVER', field: 'incarnation' } });
+  expect(await ask(0, 'i0')).toMatchObject({ rejection: { code: 'STALE_SERVER' } });
+  expect(await ask(0, 'other')).toMatchObject({ kind: 'assignment' });
+});
+
 test('a server of whom this node has not heard yet is waited for', async () => {
   const [later, never] = [wait(30, 0, 1_000), wait(31, 0, 1_000)];
   happens(isThere(30));

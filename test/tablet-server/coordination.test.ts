@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { CoordinatorClient } from '../../src/tablet-server/coordinatorClient.ts';
+import { CoordinatorClient, type HttpFetch } from '../../src/tablet-server/coordinatorClient.ts';
 import { TabletServerRefused } from '../../src/tablet-server/store.ts';
 import { append, bytesIn, connected, coordinator, digestOf, equalReplicas, folder, patience, tabletServer } from './servers.ts';
 
@@ -72,6 +72,24 @@ test('an older assignment than one that was acted on is not followed, not even b
   if (kept !== undefined) at.buckets.set(...kept);
   at.changed();
   await expect.poll(async () => (await append(await connected(after.endpoint), 0, 1)).ok, patience).toBe(true);
+});
+
+test('nothing from before its registration is followed: others may lead since what an older list gives it', async () => {
+  const at = await coordinator();
+  at.create(0, [0]);
+  const registeredAt = at.position + 10;
+  // The node that took the registration is not the one that is asked for lists.
+  const ahead: HttpFetch = async (url, request) => {
+    const answer = await fetch(url, request);
+    if (!url.pathname.endsWith('/registration')) return answer;
+    return Response.json({ ...((await answer.json()) as object), position: registeredAt });
+  };
+  const server = await tabletServer(at, 0, { coordinator: new CoordinatorClient({ serverId: 0, urls: [at.url], fetch: ahead }) });
+  await expect.poll(() => at.listsGiven, patience).toBeGreaterThan(1);
+  expect(server.status()).toEqual({ appliedPosition: 0, replicas: 0, leads: 0 });
+  at.position = registeredAt;
+  at.changed();
+  await expect.poll(() => server.status(), patience).toEqual({ appliedPosition: at.position, replicas: 1, leads: 1 });
 });
 
 test('an ISR is asked for under the epochs in force, and asked for again when the answer was lost', async () => {

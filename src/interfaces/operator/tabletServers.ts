@@ -202,6 +202,10 @@ const assignmentRoute: FastifyPluginAsyncZod<{ node: Node; assignments: Assignme
         params: serverParam,
         querystring: z.strictObject({
           after: wholeNumber.default(0).describe('The newest position that it has carried out.'),
+          from: wholeNumber
+            .default(0)
+            .describe('Nothing older than this is told: the position of its registration, or one that it acted on.'),
+          incarnation: incarnation.exactOptional().describe('Its process: once another one has its place, it is refused.'),
           waitMs: wholeNumber
             .refine((ms) => ms <= assignmentLimits.waitMs, `at most ${assignmentLimits.waitMs}`)
             .default(0)
