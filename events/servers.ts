@@ -14,10 +14,12 @@ export const serverId = z
 const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, _ and -, at most 64');
 export const directoryId = token.describe('Made once for a data directory: two servers with one id are told apart by it.');
 export const incarnation = token.describe('Made once for each start of the process.');
+const host = String.raw`(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])`;
+const port = String.raw`(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])`;
 export const endpoint = z
   .string()
   .max(280, 'at most 280 characters')
-  .regex(/^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$/, 'host:port')
+  .regex(new RegExp(`^${host}:${port}$`), 'host:port, the port from 1 to 65535')
   .describe('Where its data listener is reached, host:port.');
 export const rack = z
   .string()

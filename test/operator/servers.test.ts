@@ -78,6 +78,8 @@ describe('registration', () => {
     ['2147483648', registration(1), 'serverId'],
     ['-1', registration(1), 'serverId'],
     ['1', { ...registration(1), endpoint: 'nowhere' }, 'endpoint'],
+    ['1', { ...registration(1), endpoint: 'h:0' }, 'endpoint'],
+    ['1', { ...registration(1), endpoint: 'h:65536' }, 'endpoint'],
     ['1', { ...registration(1), rack: '' }, 'rack'],
     ['1', { ...registration(1), directoryId: 'a b' }, 'directoryId'],
     ['1', { ...registration(1), capacityBytes: -1 }, 'capacityBytes'],
