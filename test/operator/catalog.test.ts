@@ -8,6 +8,7 @@ import { Authenticator } from '../../src/authentication/authenticator.ts';
 import { hashPassword } from '../../src/authentication/passwords.ts';
 import { systemClock } from '../../src/ports/clock.ts';
 import { createSealer } from '../../src/secrets/aes.ts';
+import { caller } from '../support/nodes.ts';
 import { lastingLeases, registerServers } from '../support/registeredServers.ts';
 import { type Answer, call, type Served, ServedCluster } from './support.ts';
 
@@ -152,6 +153,13 @@ describe('tables', () => {
     });
     expect(first?.replicas).toHaveLength(2);
     expect(endpoints).toEqual({ 0: '127.0.0.1:9200', 1: '127.0.0.1:9201', 2: '127.0.0.1:9202' });
+
+    const leader = first?.replicas[0] ?? -1;
+    const report = { tableId: 0, bucketId: 0, leaderEpoch: 0, bucketEpoch: 0, isr: [leader], bytes: 12 };
+    const server = { serverId: leader, incarnation: `process-${leader}` };
+    expect(await n1.node.submit({ name: 'adjustIsr', ...server, buckets: [report] }, caller)).toMatchObject({ kind: 'done' });
+    const after = (await get('buckets?table=fluss.orders')).json['buckets'] as readonly object[];
+    expect(after[0]).toEqual({ ...first, isr: [leader], bucketEpoch: 1, bytes: 12 });
 
     await made(drop('databases/fluss/tables/orders'));
     const gone = "Table 'fluss.orders' does not exist.";

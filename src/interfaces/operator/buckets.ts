@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { bucketRef, noLeader } from '../../../events/buckets.ts';
+import { bucketRef, bytes, noLeader } from '../../../events/buckets.ts';
 import { serverId } from '../../../events/servers.ts';
 import { type BucketRow, bucketOf } from '../../../projections/buckets.ts';
 import { partitionOf, type TableRow } from '../../../projections/catalog.ts';
@@ -22,6 +22,7 @@ const bucketJson = z
     bucketEpoch: epoch,
     replicas: z.array(serverId),
     isr: z.array(serverId).describe('Those that have everything that was acknowledged.'),
+    bytes: bytes.exactOptional().describe("How long the leader's copy was when its in-sync replicas last changed; absent before."),
   })
   .describe('A bucket and where its copies are.');
 const listJson = z

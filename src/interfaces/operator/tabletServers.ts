@@ -62,7 +62,9 @@ const assignmentJson = z
   .strictObject({
     clusterId,
     position: position.describe('What is listed is all that it shall hold at this position.'),
-    replicas: z.array(z.strictObject({ ...bucketRef, leader, leaderEpoch: epoch, bucketEpoch: epoch, replicas, isr })),
+    replicas: z.array(
+      z.strictObject({ ...bucketRef, leader, leaderEpoch: epoch, bucketEpoch: epoch, replicas, isr, bytes: bytes.exactOptional() }),
+    ),
     endpoints: z
       .record(z.string(), z.string())
       .describe('host:port by id, of the servers that are there and hold copies of the same buckets.'),
