@@ -14,7 +14,6 @@ import { stateHash } from '../../projections/kit.ts';
 import { bulkFold } from '../../projections/state.ts';
 import { freePorts } from '../../src/cli/zookeeperServer.ts';
 import { signatureHeader, signatureOf } from '../../src/interfaces/operator/clusterSignature.ts';
-import { submitPath } from '../../src/interfaces/operator/submissions.ts';
 import { chancery } from '../cli/processes.ts';
 import { type Heard, type HostileRequest, marker, send } from '../support/hostile.ts';
 import { operatorFault } from '../support/hostileAnswers.ts';
@@ -24,6 +23,7 @@ import {
   hostileOperator,
   hostileSqlRequests,
   type OpenApi,
+  operatorSeeds,
   seeds,
 } from '../support/hostileRequests.ts';
 import { exchange, hostileBytes, lorises } from '../support/hostileSockets.ts';
@@ -56,6 +56,7 @@ beforeAll(async () => {
   openApi = JSON.parse((await get('/openapi.json')).text) as OpenApi;
   expect((await sql('SELECT 1')).status).toBe(200);
   for (const seed of seeds) expect((await send(node.metaServiceUrl, seed)).status).toBe(200);
+  for (const seed of operatorSeeds) expect((await send(node.url, seed)).status, seed.path).toBe(200);
   slow = lorises([node.url, node.metaServiceUrl]);
 });
 afterAll(async () => {
@@ -155,8 +156,8 @@ test(
 test(
   'requests between nodes',
   async () => {
-    const sign = (body: Uint8Array): Record<string, string> => ({
-      [signatureHeader]: signatureOf(clusterSecret, 'POST', submitPath, body),
+    const sign = (path: string, body: Uint8Array): Record<string, string> => ({
+      [signatureHeader]: signatureOf(clusterSecret, 'POST', path, body),
     });
     expectVariety(await hunt(hostileInternal(sign), node.url, operatorFault), 200, 400, 401);
   },

@@ -14,7 +14,7 @@ import { hashPassword, printHash } from '../../src/authentication/passwords.ts';
 import { freePorts } from '../../src/cli/zookeeperServer.ts';
 import { type Heard, type HostileRequest, send, shown } from '../support/hostile.ts';
 import { operatorFault } from '../support/hostileAnswers.ts';
-import { hostileOperator, hostileSqlRequests, type OpenApi } from '../support/hostileRequests.ts';
+import { hostileOperator, hostileSqlRequests, type OpenApi, operatorSeeds } from '../support/hostileRequests.ts';
 import { type NodeProcess, nodeProcess, until } from '../support/nodeProcesses.ts';
 import { replay } from '../support/replay.ts';
 
@@ -53,6 +53,10 @@ beforeAll(async () => {
   for (const instanceId of ['i1', 'i2']) {
     const body = Buffer.from(JSON.stringify({ instanceId, objInfo }));
     expect((await send(node.url, { method: 'POST', path: '/v1/acts/createInstance', headers, body })).status).toBe(200);
+  }
+  for (const seed of operatorSeeds) {
+    const asked = { ...seed, headers: { ...seed.headers, authorization: tokens.dana } };
+    expect((await send(node.url, asked)).status, seed.path).toBe(200);
   }
   openApi = JSON.parse((await get('/openapi.json', tokens.dana)).text) as OpenApi;
 });

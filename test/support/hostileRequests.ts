@@ -1,15 +1,14 @@
 /** Requests for each interface, from what it declares: the API description, the Meta Service's messages, the schemas of the commands. */
 import fc from 'fast-check';
 import { z } from 'zod';
-import { metaServiceCommands } from '../../src/deciders/commands.ts';
-import { alterClusterConfigs } from '../../src/deciders/configs.ts';
-import { forgetCoordinator, joinCoordinator, loseCoordinator } from '../../src/deciders/coordinators.ts';
-import { takeLeadership } from '../../src/deciders/leadership.ts';
+import { serverId } from '../../events/servers.ts';
+import { allCommands } from '../../src/deciders/commands.ts';
 import { InjectionPoints } from '../../src/interfaces/metaservice/injectionPoints.ts';
 import { keyTypes } from '../../src/interfaces/metaservice/keySpace.ts';
 import type { FieldType, MessageType } from '../../src/interfaces/metaservice/message.ts';
 import { RateLimits } from '../../src/interfaces/metaservice/rateLimits.ts';
 import { allMethods, allRoutes } from '../../src/interfaces/metaservice/routes.ts';
+import { heartbeatFields } from '../../src/interfaces/operator/serverHeartbeats.ts';
 import { submitPath } from '../../src/interfaces/operator/submissions.ts';
 import { bytesOf, type HostileRequest, marker, methods, oddHeaders, oddPath, oddTexts, shown } from './hostile.ts';
 import { type Shape, valuesOf } from './hostileShapes.ts';
@@ -42,6 +41,18 @@ const parameterPools: Readonly<Record<string, readonly string[]>> = {
   consistency: ['local', 'linearizable'],
   limit: ['1', '10', '1000'],
   after: ['0', '5', 'i1'],
+  // What is waited for keeps a hunt waiting.
+  waitMs: ['0', '1', '20'],
+  serverId: ['0', '0', '1', '2', '2147483647'],
+  incarnation: ['i0', 'i1'],
+  rebalanceId: ['rebalance-a', 'rebalance-b'],
+  database: ['shop', 'shop', 'fluss', 'mail'],
+  table: ['orders', 'daily', 'shop.orders', 'shop.daily'],
+  partition: ['a', '2026', 'a$b'],
+  name: ['a', '2026', 'a$b', 'constructor'],
+  cascade: ['true', 'false'],
+  ignoreIfNotExists: ['true', 'false'],
+  status: ['NOT_STARTED', 'REBALANCING', 'COMPLETED'],
   at: ['1', '3', '2026-11-20T14:00:00Z'],
   order: ['asc', 'desc'],
   type: ['ClusterConfigsChanged', 'InstanceCreated'],
@@ -225,10 +236,8 @@ export const hostileMetaService: fc.Arbitrary<HostileRequest> = fc
   });
 
 const schemaOf = (input: z.ZodType): Shape => z.toJSONSchema(input, { unrepresentable: 'any', io: 'input', reused: 'inline' }) as Shape;
-const commands: readonly (readonly [name: string, shape: Shape])[] = [
-  ...metaServiceCommands,
-  ...[alterClusterConfigs, joinCoordinator, loseCoordinator, forgetCoordinator, takeLeadership],
-].map(({ input, name }) => [name, schemaOf(input)]);
+const commands = allCommands.map(({ input, name }): readonly [name: string, shape: Shape] => [name, schemaOf(input)]);
+const serverHeartbeat = schemaOf(z.strictObject({ serverId, ...heartbeatFields }));
 
 const act: Shape = {
   type: 'object',
@@ -247,7 +256,9 @@ const goodAct = fc.record({
 });
 
 /** @param sign makes the header that proves where bytes come from */
-export const hostileInternal = (sign: (body: Uint8Array) => Readonly<Record<string, string>>): fc.Arbitrary<HostileRequest> => {
+export const hostileInternal = (
+  sign: (path: string, body: Uint8Array) => Readonly<Record<string, string>>,
+): fc.Arbitrary<HostileRequest> => {
   const command = fc
     .constantFrom(...commands)
     .chain(([name, shape]) => valuesOf(shape).map((value) => (typeof value === 'object' && value !== null ? { ...value, name } : value)));
@@ -256,18 +267,25 @@ export const hostileInternal = (sign: (body: Uint8Array) => Readonly<Record<stri
     act: rarely(10, valuesOf(act), goodAct),
     timeLeftMs: rarely(20, fc.constantFrom<unknown>(-1, 0, 1e9, '5'), fc.constant(5_000)),
   });
-  const body = fc.array(request, { maxLength: 3 }).map((requests) => ({ requests }));
+  const submissions = fc.array(request, { maxLength: 3 }).map((requests): Passed => ({ path: submitPath, body: { requests } }));
+  const heartbeats = valuesOf(serverHeartbeat).map((body): Passed => ({ path: '/internal/v1/server-heartbeats', body }));
+  const copies = valuesOf({}).map((body): Passed => ({ path: '/internal/v1/rebalance-copies', body }));
+  const passed = fc.oneof({ arbitrary: submissions, weight: 8 }, { arbitrary: heartbeats, weight: 2 }, { arbitrary: copies, weight: 1 });
   return fc
     .record({
       method: rarely(30, fc.constantFrom(...methods), fc.constant('POST')),
       headers: oddHeaders,
-      body: body.chain(bytesOf),
+      sent: passed.chain(({ body, path }) => bytesOf(body).map((bytes) => ({ bytes, path }))),
       isSigned: rarely(10, fc.constant(false), fc.constant(true)),
     })
-    .map(({ body: bytes, headers, isSigned, method }) =>
-      printable({ method, path: submitPath, headers: { ...json, ...(isSigned ? { ...headers, ...sign(bytes) } : headers) }, body: bytes }),
+    .map(({ headers, isSigned, method, sent: { bytes, path } }) =>
+      printable({ method, path, headers: { ...json, ...headers, ...(isSigned ? sign(path, bytes) : {}) }, body: bytes }),
     );
 };
+interface Passed {
+  readonly path: string;
+  readonly body: unknown;
+}
 
 /** Something that a hunt needs before it: instances that requests can name. */
 export const seeds: readonly HostileRequest[] = ['i1', 'i2'].map((instanceId) => ({
@@ -281,3 +299,22 @@ export const seeds: readonly HostileRequest[] = ['i1', 'i2'].map((instanceId) =>
     }),
   ),
 }));
+
+const posted = (path: string, body: object, method = 'POST'): HostileRequest => ({
+  method,
+  path,
+  headers: json,
+  body: Buffer.from(JSON.stringify(body)),
+});
+const columns = ['a', 'b'].map((name) => ({ name, type: 'STRING' }));
+/** The same for the operator interface: tablet servers that are there as long as the hunt lasts, and tables on them. */
+export const operatorSeeds: readonly HostileRequest[] = [
+  posted('/v1/configs/chancery.server.lease', { value: '1 h' }, 'PUT'),
+  ...[0, 1, 2].map((id) =>
+    posted(`/v1/servers/${id}/registration`, { directoryId: `d${id}`, incarnation: `i${id}`, endpoint: `h${id}:1`, rack: `r${id % 2}` }),
+  ),
+  posted('/v1/databases', { database: 'shop' }),
+  posted('/v1/databases/shop/tables', { table: 'orders', columns, properties: { 'bucket.num': '4', 'table.replication.factor': '2' } }),
+  posted('/v1/databases/shop/tables', { table: 'daily', columns, partitionKeys: ['a'], properties: { 'bucket.num': '2' } }),
+  posted('/v1/databases/shop/tables/daily/partitions', { partitions: [{ a: '2026' }] }),
+];
