@@ -51,6 +51,8 @@ const copiesPerHeartbeat = 1000;
 const heartbeatGapMs = 100;
 const refreshGapMs = 3000;
 const shutDownTries = 3;
+/** How often in a row somebody else may take this server's place within a lease of its own registration. */
+const displacedTries = 3;
 
 /**
  * A server of the reference kind: it holds replicas as files, leads or follows as the coordinator says, and moves bytes. It is no
@@ -81,6 +83,8 @@ export class TabletServer {
   #asksAnew = true;
   #poll = new AbortController();
   #refreshedMs = -Infinity;
+  #lastRegisteredMs = -Infinity;
+  #displaced = 0;
   #loops: readonly Promise<void>[] = [];
 
   private constructor(options: TabletServerOptions, timing: Timing, parts: Parts) {
@@ -202,6 +206,7 @@ export class TabletServer {
         await this.#store.join(clusterId);
         this.#leaseMs = leaseMs;
         this.#registeredAt = Math.max(this.#registeredAt, position);
+        this.#lastRegisteredMs = performance.now();
         logger.info({ clusterId, endpoint: this.endpoint }, `registered as server ${this.#options.serverId}`);
         return;
       } catch (error) {
@@ -230,7 +235,10 @@ export class TabletServer {
         const { known, leaseMs } = await coordinator.heartbeat(body, Math.max(1000, this.#leaseMs / 3));
         this.#leaseMs = leaseMs;
         this.#heart.succeeded();
-        if (!known && !signal.aborted) await this.#register(false);
+        if (!known && !signal.aborted) {
+          this.#countDisplacement();
+          await this.#register(false);
+        }
         await this.#heart.pause(heartbeatGapMs, 'whatever comes up');
         if (known) await this.#heart.pause(this.#leaseMs / 3 - heartbeatGapMs);
       } catch (error) {
@@ -242,6 +250,20 @@ export class TabletServer {
         await this.#heart.backOff(this.#leaseMs / 3);
       }
     }
+  }
+
+  /**
+   * Two processes on copies of one directory would take each other's place forever, each time with an entry in the log. The one that came
+   * last ends: its first registration was as recent as all that followed.
+   * @throws TabletServerRefused
+   */
+  #countDisplacement(): void {
+    this.#displaced = performance.now() - this.#lastRegisteredMs < this.#leaseMs ? this.#displaced + 1 : 0;
+    if (this.#displaced < displacedTries) return;
+    throw new TabletServerRefused(
+      `another process registers as server ${this.#options.serverId} all the time, with a copy of this data directory`,
+      'Let one of the two run; the other needs an id of its own and an empty directory.',
+    );
   }
 
   /** Asks for the assignment again and again, and carries out what comes. */

@@ -2,7 +2,7 @@
  * Goal: a server follows the newest assignment and no older one, reports under the epochs in force, and outlasts nodes that fail.
  * Method: tablet servers in this process under a coordinator that the test lets fail, forget, repeat and fall behind.
  */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { CoordinatorClient, type HttpFetch } from '../../src/tablet-server/coordinatorClient.ts';
@@ -47,6 +47,20 @@ test('an id that another live server has is tried for a while, then given up', a
   const second = tabletServer(at, 0);
   await first.stop();
   await second;
+});
+
+test('of two processes on copies of one directory the one that came last ends, and the log is left alone', async () => {
+  const at = await coordinator();
+  const [directory, copy] = [folder(), folder()];
+  const began = performance.now();
+  const first = await tabletServer(at, 0, { directory });
+  await copyFile(join(directory, 'server.json'), join(copy, 'server.json'));
+  await expect.poll(() => performance.now() - began, patience).toBeGreaterThan(at.leaseMs);
+  const second = await tabletServer(at, 0, { directory: copy, listen: { host: '127.0.0.1', port: 0 } });
+  const ended = await Promise.race([first.failed.then(() => 'first'), second.failed.then(({ message }) => message)]);
+  expect(ended).toBe('another process registers as server 0 all the time, with a copy of this data directory');
+  expect(at.servers.get(0)?.endpoint).toBe(first.endpoint);
+  expect(at.calls.filter((call) => call === 'POST registration 0').length).toBeLessThan(10);
 });
 
 test('an older assignment than one that was acted on is not followed, not even by the next process', async () => {
