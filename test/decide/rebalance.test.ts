@@ -1,6 +1,7 @@
 /**
  * Goal: a plan is begun only while what it rests on holds, moves begin within their bounds, and a rebalance ends once, with true counts.
- * Method: given events, when a command, then exactly these events; on a frozen state and on a draft. Steps of one move are in moves.test.ts.
+ * Method: given events, when a command, then exactly these events; on a frozen state and on a draft. Steps of one move have a file of
+ *   their own.
  */
 import { describe, expect, test } from 'vitest';
 import { clusterConfigsChanged } from '../../events/configs.ts';
