@@ -57,8 +57,8 @@ export function copyingOf(state: State, reports: Pick<ServerReports, 'reportOf'>
     for (const copy of reports.reportOf(serverId)?.copies ?? []) {
       if (!keys.has(bucketKey(copy))) continue;
       replicas += 1;
-      copiedBytes += copy.copiedBytes;
-      totalBytes += copy.totalBytes;
+      copiedBytes = Math.min(copiedBytes + copy.copiedBytes, Number.MAX_SAFE_INTEGER);
+      totalBytes = Math.min(totalBytes + copy.totalBytes, Number.MAX_SAFE_INTEGER);
     }
   return { replicas, copiedBytes, totalBytes };
 }

@@ -104,7 +104,7 @@ describe('registration', () => {
 describe('heartbeats', () => {
   const copies = [{ tableId: 7, bucketId: 0, copiedBytes: 10, totalBytes: 20 }];
   test('reach the node that leads through any other, and no log', async () => {
-    const [leader, follower] = await two(clusterAfter(isThere(3)));
+    const [leader, follower] = await two(clusterAfter(isThere(3), buckets(7, [3])));
     const { position } = leader.node.state;
     const beat = { incarnation: 'i3', appliedPosition: 2, copies };
     expect(await tell(follower, 3, 'heartbeats', beat)).toMatchObject({ status: 200, body: { known: true, leaseMs: 10_000 } });
@@ -113,6 +113,18 @@ describe('heartbeats', () => {
     expect(leader.node.state.position).toBe(position);
     expect((await call(`${leader.url}/v1/servers/3`)).json['report']).toMatchObject({ appliedPosition: 2, copies });
     expect((await call(`${follower.url}/v1/servers/3`)).json).not.toHaveProperty('report');
+  });
+
+  test('are believed as far as they can be true', async () => {
+    const node = await one(clusterAfter(isThere(3), isThere(4), buckets(7, [3], [4])));
+    const [own] = copies;
+    const others = [
+      { tableId: 7, bucketId: 1, copiedBytes: 1, totalBytes: 1 },
+      { tableId: 7, bucketId: 2, copiedBytes: 1, totalBytes: 1 },
+    ];
+    const beat = { incarnation: 'i3', appliedPosition: Number.MAX_SAFE_INTEGER, copies: [{ ...own, copiedBytes: 1 }, ...others, own] };
+    expect(await tell(node, 3, 'heartbeats', beat)).toMatchObject({ status: 200, body: { known: true } });
+    expect(node.node.serverReports.reportOf(3)).toMatchObject({ appliedPosition: node.node.state.position, copies });
   });
 
   test('of another process, of a server that stopped, of nobody: register again', async () => {

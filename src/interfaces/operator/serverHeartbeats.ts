@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { bucketRef } from '../../../events/buckets.ts';
 import { int64 } from '../../../events/kit.ts';
 import { incarnation, serverId } from '../../../events/servers.ts';
+import { bucketKey } from '../../../projections/buckets.ts';
 import { durationMsOf } from '../../../projections/configs.ts';
 import { serverOf } from '../../../projections/servers.ts';
+import type { State } from '../../../projections/state.ts';
 import type { Node } from '../../engine/node.ts';
 import type { ServerReport } from '../../engine/serverReports.ts';
 import { rejection } from '../../rejection.ts';
@@ -49,8 +51,18 @@ function recordHere(node: Node, report: ServerReport): HeartbeatAnswer {
   const leaseMs = durationMsOf(configs, 'chancery.server.lease');
   const row = serverOf(servers, report.serverId);
   const known = row?.incarnation === report.incarnation && row.lostBecause !== 'STOPPED';
-  if (known) node.serverReports.record(report);
+  if (known) node.serverReports.record(credible(node.state, report));
   return { known, leaseMs };
+}
+
+/**
+ * What a report can rightly say: nobody has carried out what nobody has decided, and a server copies each bucket that it is to hold once.
+ * What is kept of all servers is then no more than there are replicas.
+ */
+function credible({ buckets, position }: State, { appliedPosition, copies, ...report }: ServerReport): ServerReport {
+  const byBucket = new Map(copies.map((copy) => [bucketKey(copy), copy]));
+  const own = [...byBucket].filter(([key]) => buckets.byKey.get(key)?.replicas.includes(report.serverId) === true);
+  return { ...report, appliedPosition: Math.min(appliedPosition, position), copies: own.map(([, copy]) => copy) };
 }
 
 const nobodyLeads = (): Refused => new Refused(problemOfRejection(rejection('NO_LEADER', '', 'no node takes heartbeats at the moment')));
