@@ -10,6 +10,19 @@ import { staleServer, unknownServer } from './servers.ts';
 
 const epoch = z.number().int().min(0);
 
+/** What a leader says of one bucket. */
+export const isrReport = {
+  ...bucketRef,
+  leaderEpoch: epoch,
+  bucketEpoch: epoch,
+  isr,
+  bytes: bytes.exactOptional(),
+  anew: z
+    .boolean()
+    .exactOptional()
+    .describe('Begin a new bucket epoch even if nothing changes: a report of this one, of which it had no answer, then counts no more.'),
+} as const;
+
 /**
  * A leader says which replicas have everything. What rests on an older epoch is passed over: whoever reported it will see why.
  * @returns at most one `IsrChanged`; or UNKNOWN_SERVER, STALE_SERVER (another process has its place, or it is taken for lost)
@@ -20,10 +33,7 @@ export const adjustIsr = defineCommand({
   input: z.strictObject({
     serverId,
     incarnation,
-    buckets: z
-      .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr, bytes: bytes.exactOptional() }))
-      .min(1)
-      .max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
+    buckets: z.array(z.strictObject(isrReport)).min(1).max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
   }),
   decide: (state, command): Decision<BucketEvent> => {
     const server = serverOf(state.servers, command.serverId);
@@ -40,7 +50,9 @@ export const adjustIsr = defineCommand({
         (id) => id === row.leader || (report.isr.includes(id) && (row.isr.includes(id) || isLive(state.servers, id))),
       );
       const isSame = next.length === row.isr.length && next.every((id) => row.isr.includes(id));
-      return isSame ? [] : [{ ...bucketRefOf(row), isr: next, ...(report.bytes === undefined ? {} : { bytes: report.bytes }) }];
+      return isSame && report.anew !== true
+        ? []
+        : [{ ...bucketRefOf(row), isr: next, ...(report.bytes === undefined ? {} : { bytes: report.bytes }) }];
     });
     return changed.length === 0 ? accept() : accept(isrChanged({ serverId: command.serverId, buckets: changed }));
   },

@@ -56,6 +56,8 @@ export interface IsrReport extends BucketRef {
   readonly isr: readonly number[];
   /** How long the leader's copy is. */
   readonly bytes: number;
+  /** Whether a new bucket epoch is to begin even if nothing changes: an earlier report may still be on its way. */
+  readonly anew?: true;
 }
 
 const position = z.int().min(0);
@@ -122,9 +124,20 @@ export class CoordinatorClient {
     return assignment.parse(await bodyOf(response));
   }
 
-  /** @returns the position at or after which an assignment shows what came of it. @throws CoordinatorUnavailable, CoordinatorRefused */
+  /**
+   * Asks one node: when that has no answer, it may still carry out the report later, and the caller must know. The next one goes to another.
+   * @returns the position at or after which an assignment shows what came of it. @throws CoordinatorUnavailable, CoordinatorRefused
+   */
   async reportIsr(incarnation: string, buckets: readonly IsrReport[]): Promise<number> {
-    return reported.parse(await this.#json('POST', 'isr', { incarnation, buckets })).position;
+    const [url = '', ...others] = this.#urls;
+    try {
+      const response = await this.#send(url, 'POST', 'isr', { incarnation, buckets }, answerMs);
+      if (response.ok) return reported.parse(await bodyOf(response)).position;
+      throw await refusalIn(response);
+    } catch (error) {
+      this.#urls = [...others, url];
+      throw error instanceof CoordinatorRefused ? error : new CoordinatorUnavailable(`${url}: ${reasonOf(error)}`);
+    }
   }
 
   /** @returns how many buckets this server still leads. @throws CoordinatorUnavailable, CoordinatorRefused */

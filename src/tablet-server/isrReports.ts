@@ -67,18 +67,27 @@ export class IsrReports {
     const settle: ((decidedAt: number) => void)[] = [];
     const wanting = new Set<string>();
     for (const leadership of this.#options.leaderships()) {
-      const isr = leadership.wantedIsr();
-      if (isr === undefined) continue;
-      const { bucketEpoch, leaderEpoch } = leadership.assigned;
+      const wanted = leadership.wantedIsr();
+      const anew = leadership.needsNewEpoch;
+      if (wanted === undefined && !anew) continue;
+      const { bucketEpoch, isr: inForce, leaderEpoch } = leadership.assigned;
+      const isr = wanted ?? inForce;
       const name = bucketName(leadership.assigned);
       wanting.add(name);
-      const what = JSON.stringify([leaderEpoch, bucketEpoch, isr]);
+      const what = JSON.stringify([leaderEpoch, bucketEpoch, isr, anew]);
       const asked = this.#asked.get(name);
       if (asked?.what === what && now - asked.atMs < this.#options.lookEveryMs) continue;
       if (reports.length === reportBuckets) break;
       this.#asked.set(name, { what, atMs: now });
       settle.push(leadership.propose(isr));
-      reports.push({ ...refOf(leadership.assigned), leaderEpoch, bucketEpoch, isr, bytes: leadership.replica.length });
+      reports.push({
+        ...refOf(leadership.assigned),
+        leaderEpoch,
+        bucketEpoch,
+        isr,
+        bytes: leadership.replica.length,
+        ...(anew ? { anew } : {}),
+      });
     }
     if (reports.length < reportBuckets) for (const name of this.#asked.keys()) if (!wanting.has(name)) this.#asked.delete(name);
     return { reports, settle };

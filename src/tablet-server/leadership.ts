@@ -166,10 +166,19 @@ export class Leadership {
     return sameMembers(isr, this.#assigned.isr) ? undefined : isr;
   }
 
-  /** This ISR is being asked for. To be called before the request leaves. */
+  /**
+   * Whether something was asked for that has no answer: while no request is under way, it may be granted at any time and blocks whatever
+   * needs its members, until the bucket epoch moves on.
+   */
+  get needsNewEpoch(): boolean {
+    return this.#proposals.some(({ decidedAt }) => decidedAt === undefined);
+  }
+
+  /** This ISR is being asked for. To be called before the request leaves. What has no answer counts on, even if it is asked for again. */
   propose(isr: readonly number[]): (decidedAt: number) => void {
+    if (this.#proposals.some((other) => other.decidedAt === undefined && sameMembers(other.isr, isr))) return () => {};
     const proposal: Proposal = { isr, decidedAt: undefined };
-    this.#proposals = [...this.#proposals.filter((other) => other.decidedAt !== undefined || !sameMembers(other.isr, isr)), proposal];
+    this.#proposals = [...this.#proposals, proposal];
     return (decidedAt) => {
       proposal.decidedAt = decidedAt;
     };

@@ -38,6 +38,14 @@ describe('adjustIsr', () => {
     given(...begun)
       .when(report(0, { isr: [2, 1, 0] }))
       .gives());
+  test('nothing changes and a new bucket epoch begins when that is asked for: what is late counts no more', () =>
+    given(...begun)
+      .when(report(0, { isr: [2, 1, 0], anew: true }))
+      .gives(inSync(0, [0, [0, 1, 2]])));
+  test('a new bucket epoch that is asked for in an older one is passed over', () =>
+    given(...begun, inSync(0, [0, [0]]))
+      .when(report(0, { isr: [0], anew: true }))
+      .gives());
   test('who holds no copy does not come in', () =>
     given(...begun, registered(3))
       .when(report(0, { isr: [0, 1, 3] }))

@@ -82,6 +82,21 @@ test('a member that was asked for counts until it is known that it was not grant
   expect(await outcomeOf(10)).toBe('acknowledged');
 });
 
+test('an ISR whose request has no answer counts until the bucket epoch moves on, however often it is asked for', async () => {
+  const { leadership, outcomeOf } = await leading(0, { isr: [0] });
+  leadership.fetchedUpTo(1, 0);
+  expect(leadership.wantedIsr()).toEqual([0, 1]);
+  leadership.propose([0, 1]); // Some node will carry it out late.
+  expect(leadership.needsNewEpoch).toBe(true);
+  leadership.propose([0, 1])(7); // Passed over, because server 1 was lost then.
+  leadership.seenUpTo(7);
+  await leadership.append(Buffer.alloc(10));
+  expect(await outcomeOf(10)).toBe('over');
+  leadership.update(assigned({ bucketEpoch: 11, isr: [0] }));
+  expect(await outcomeOf(10)).toBe('acknowledged');
+  expect(leadership.needsNewEpoch).toBe(false);
+});
+
 test('a newer bucket epoch ends what was asked for under the old one', async () => {
   const { leadership, outcomeOf } = await leading(0);
   leadership.propose([0, 1, 2]);

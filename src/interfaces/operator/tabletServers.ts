@@ -4,6 +4,7 @@ import { bucketLimits, bucketRef, bytes, isr, leader, replicas } from '../../../
 import { capacityBytes, directoryId, endpoint, incarnation, rack, serverId } from '../../../events/servers.ts';
 import { leaderCount } from '../../../projections/buckets.ts';
 import { durationMsOf } from '../../../projections/configs.ts';
+import { isrReport } from '../../deciders/buckets.ts';
 import type { Command } from '../../deciders/commands.ts';
 import { Assignments, assignmentLimits } from '../../engine/assignments.ts';
 import type { Node } from '../../engine/node.ts';
@@ -47,10 +48,7 @@ const registered = z
   .describe('Registered.');
 const isrBody = z.strictObject({
   incarnation,
-  buckets: z
-    .array(z.strictObject({ ...bucketRef, leaderEpoch: epoch, bucketEpoch: epoch, isr, bytes: bytes.exactOptional() }))
-    .min(1)
-    .max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
+  buckets: z.array(z.strictObject(isrReport)).min(1).max(bucketLimits.perEvent, `at most ${bucketLimits.perEvent} buckets in one report`),
 });
 const reported = z.strictObject({ position: position.describe('At or after it the assignment shows what came of it.') }).describe('Taken.');
 const stopping = z
