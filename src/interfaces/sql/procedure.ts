@@ -30,8 +30,8 @@ export type Act =
       readonly command: Command;
       /** The answer when it is done; `state` is at or after it. */
       rows(state: State): readonly Cells[];
-      /** What EXPLAIN says of the events that it would make. */
-      preview(events: readonly ChanceryEvent[]): Preview;
+      /** What EXPLAIN says of the events that it would make in this state. */
+      preview(events: readonly ChanceryEvent[], state: State): Preview;
       /** A rejection of the command in terms of the call's arguments. */
       refused(rejection: Rejection): ArgumentFault;
     }

@@ -204,24 +204,15 @@ const cancelRebalance: Procedure = {
 const leftAs = { ORIGINAL: 'as before', TARGET: 'as planned', GONE: 'dropped with its table' } as const;
 
 /** The buckets that are moving, and where they would be left. */
-function previewOfCancel(events: readonly ChanceryEvent[]): Preview {
-  const rows = events.flatMap((event) => (event.type === 'MoveCanceled' ? [[bucketText(event.data), leftAs[event.data.left]]] : []));
+function previewOfCancel(events: readonly ChanceryEvent[], state: State): Preview {
+  const rows = events.flatMap((event) => (event.type === 'MoveCanceled' ? [[bucketName(state, event.data), leftAs[event.data.left]]] : []));
   const notes = events.flatMap((event) => {
     if (event.type !== 'RebalanceCanceled') return [];
     const { finished, stopped, waiting } = event.data;
-    return [`${many(finished, 'bucket')} moved already and would stay there, ${stopped} would be stopped, ${waiting} never begin.`];
+    return [`${many(finished, 'bucket')} moved already and would stay there, ${stopped} would be stopped, ${waiting} would never begin.`];
   });
   return { columns: [text('bucket'), text('left')], rows, note: notes.join('\n') };
 }
-const bucketText = ({
-  bucketId,
-  partitionId,
-  tableId,
-}: {
-  readonly bucketId: number;
-  readonly partitionId?: number;
-  readonly tableId: number;
-}) => [tableId, ...(partitionId === undefined ? [] : [partitionId]), bucketId].join('/');
 
 /** In the order in which SHOW PROCEDURES lists them. */
 export const rebalanceProcedures: readonly Procedure[] = [rebalance, listRebalance, cancelRebalance];

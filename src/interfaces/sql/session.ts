@@ -354,7 +354,7 @@ class Session {
     const decision = decide(reading.state, act.command, { now, commandId });
     if (decision.kind === 'rejected') return rejected(act.refused(decision.rejection));
     if (decision.events.length === 0) return done('nothing would change: everything is so already');
-    const { columns, note, rows: cells } = act.preview(decision.events);
+    const { columns, note, rows: cells } = act.preview(decision.events, reading.state);
     return rows(columns, cells, note);
   }
 
