@@ -54,10 +54,12 @@ export function partOf(state: unknown, path: string): unknown {
   return value;
 }
 
+/** More than there are families: all of them are told. */
+const toldKeys = 30;
 function remedyFor(name: string, keys: readonly string[]): string {
   const near = nearest(name, keys);
   if (near !== undefined) return `Did you mean ${near}?`;
-  const told = keys.slice(0, 10);
+  const told = keys.slice(0, toldKeys);
   if (told.length === 0) return 'Nothing is in it.';
   return `It holds ${told.join(', ')}${keys.length > told.length ? `, and ${keys.length - told.length} more` : ''}.`;
 }

@@ -59,9 +59,10 @@ const exitStatusText = [
 const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
 
 const operatorOption = (env: Terminal['env']): Option =>
-  new Option('--operator <URL>', 'the node to ask; of several with commas between the first that answers').default(
-    env['CHANCERY_OPERATOR_URL'] ?? defaultOperatorUrl,
-  );
+  new Option(
+    '--operator <URL>',
+    'the node to ask, or CHANCERY_OPERATOR_URL; of several with commas between the first that answers',
+  ).default(env['CHANCERY_OPERATOR_URL'] ?? defaultOperatorUrl);
 /** All commands that ask a node: they are reached over TLS alike. */
 const asking = (command: Command): readonly Command[] =>
   command.commands.flatMap((each) => [

@@ -12,6 +12,7 @@ export interface Progress {
 
 const quietMs = 1000;
 const lineEveryMs = 5000;
+const wideColumns = 140;
 
 /**
  * Shows how far work has come once it has taken a second: a bar on a terminal, elsewhere a line every five seconds.
@@ -32,7 +33,7 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
         done: grouped(done),
         all: grouped(total),
         note: note === undefined ? '' : ` · ${note}`,
-        left: done === since.done ? 'unknown' : renderSpan(((now - since.at) / (done - since.done)) * (total - done)),
+        left: done === since.done ? '' : ` · ${renderSpan(((now - since.at) / (done - since.done)) * (total - done))} left`,
       });
       if (now - began < quietMs) return;
       if (err.isTTY !== true) {
@@ -42,12 +43,12 @@ export function startProgress({ err }: Terminal, what: string, unit: string): Pr
         return;
       }
       if (bar === undefined) {
-        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}%{note} · {left} left`;
+        const format = `  ${what}  {bar}  {done} of {all} ${unit} · {percentage}%{left}{note}`; // A narrow terminal cuts off its end.
         bar = new SingleBar({
           format,
           barCompleteChar: '█',
           barIncompleteChar: '░',
-          barsize: 24,
+          barsize: (err.columns ?? wideColumns) < wideColumns ? 10 : 24,
           hideCursor: true,
           clearOnComplete: true,
           fps: 10,

@@ -31,6 +31,7 @@ const leaderlessMs = 30_000;
 const againMs = 200;
 
 async function layoutOf({ table }: Options, client: OperatorClient): Promise<Layout> {
+  if (!/^[^.]+\.[^.]+$/.test(table)) throw wrongUsage(`--table '${table}' is no table`, 'Give DATABASE.TABLE, such as shop.orders.');
   const layout = answer.parse(await client.json({ path: '/v1/buckets', query: { table } }));
   if (layout.buckets.length === 0)
     throw refusal(`${table} has no buckets`, 'Name a table as DATABASE.TABLE; a partitioned one needs a partition.');

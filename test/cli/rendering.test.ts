@@ -215,6 +215,9 @@ describe('a part of a state', () => {
     expect(() => partOf(state, 'servers')).toThrow(
       expect.objectContaining({ message: "there is no 'servers' in the state then", more: ['It holds configs.'] }),
     );
+    const families = Array.from({ length: 20 }, (_, i) => `family${i}`);
+    const whole = Object.fromEntries(families.map((name) => [name, {}]));
+    expect(() => partOf(whole, 'nix')).toThrow(expect.objectContaining({ more: [`It holds ${families.join(', ')}.`] }));
   });
 });
 

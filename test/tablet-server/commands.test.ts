@@ -33,6 +33,8 @@ test.each([
   [[...given, '--lag', '1ms'], "--lag '1ms' is none"],
   [[...given, '--log-level', 'loud'], "--log-level 'loud' is none"],
   [['fill', '--table', 'db.t', '--size', '0kb'], "--size '0kb' is no size"],
+  [['fill', '--table', 'orders'], "--table 'orders' is no table"],
+  [['check', '--table', 'a.b.c'], "--table 'a.b.c' is no table"],
   [['fill'], "required option '--table <TABLE>' not specified"],
 ])('wrong usage: %j', async (args, problem) => {
   const { err, out, status } = await inProcess(['tablet-server', ...args]);
