@@ -194,7 +194,8 @@ function passBegun(state: Writable<Rebalances>, rebalanceId: string): void {
 type Counts = Partial<Pick<RebalanceRow, 'canceled' | 'copiedBytes' | 'failed' | 'finished' | 'moving'>>;
 function tally(state: Writable<Rebalances>, rebalanceId: string, more: Counts, position: number): void {
   const row = rowOf(state, rebalanceId);
-  const counts = Object.fromEntries(Object.entries(more).map(([name, by]) => [name, row[name as keyof Counts] + by]));
+  const sum = (a: number, b: number): number => Math.min(a + b, Number.MAX_SAFE_INTEGER); // Bytes are what tablet servers say.
+  const counts = Object.fromEntries(Object.entries(more).map(([name, by]) => [name, sum(row[name as keyof Counts], by)]));
   put(state, { ...row, ...counts, position });
 }
 

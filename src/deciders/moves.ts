@@ -81,10 +81,9 @@ export function proceed(state: State, move: MoveRow, applied: Applied): readonly
   if (row.leader !== move.newLeader) return [...inSync, leaderHandedOver({ ...name, from: row.leader, to: move.newLeader })];
   // Until the new leader has said that it leads, the old one keeps its copy.
   if (move.handedOverPosition !== undefined && (applied.get(move.newLeader) ?? 0) < move.handedOverPosition) return inSync;
-  const finished = moveFinished({
-    ...name,
-    ...(row.bytes === undefined || added.length === 0 ? {} : { copiedBytes: row.bytes * added.length }),
-  });
+  // A tablet server says how long its copy is, and may say anything: no event can hold more.
+  const copiedBytes = Math.min((row.bytes ?? 0) * added.length, Number.MAX_SAFE_INTEGER);
+  const finished = moveFinished({ ...name, ...(row.bytes === undefined || added.length === 0 ? {} : { copiedBytes }) });
   return [...inSync, ...reducedTo(move, row, move.newReplicas), finished];
 }
 

@@ -169,6 +169,20 @@ describe('a move goes on', () => {
     given(...copying, sized, caughtUp, handedOver)
       .when(advance(hasApplied))
       .gives(dropped, moveFinished({ ...m0, copiedBytes: 12 }), completed(1, 0)));
+  test('a leader may say that its copy is as long as it likes', () => {
+    const copies = replicasAdded({ ...m0, serverIds: [2, 3], replicas: [2, 3, 0, 1] });
+    const ofAnySize = { tableId: 7, bucketId: 0, isr: [2, 3, 0, 1], bytes: Number.MAX_SAFE_INTEGER };
+    const said = isrChanged({ serverId: 0, buckets: [ofAnySize] });
+    const inSyncThen = replicasInSync({ ...m0, serverIds: [2, 3] });
+    const story = [...base, ...planned(moveOf(0, [0, 1], [2, 3])), started, copies, said, inSyncThen, handedOver];
+    given(...story)
+      .when(advance({ applied: [{ serverId: 2, position: story.length }] }))
+      .gives(
+        replicasDropped({ ...m0, serverIds: [0, 1], replicas: [2, 3], isr: [2, 3] }),
+        moveFinished({ ...m0, copiedBytes: Number.MAX_SAFE_INTEGER }),
+        completed(1, 0),
+      );
+  });
   test('a leader that was elected meanwhile hands over again', () =>
     given(...leading, elected([0, 1, [2, 1, 0]]))
       .when(advance(hasApplied))

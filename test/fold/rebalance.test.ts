@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest';
 import type { ChanceryEvent } from '../../events/index.ts';
 import {
+  moveFinished,
   moveStarted,
   movesPlanned,
   type PlannedMove,
@@ -123,4 +124,16 @@ test('events that contradict the tables stop the fold', () => {
   expect(() => moving.tell(moveStarted({ ...ofMove, move: 0 }))).toThrow('move 0 of r1 was started before');
   const canceled = rebalanceCanceled({ rebalanceId: 'r1', finished: 0, failed: 0, stopped: 0, waiting: 1 });
   expect(() => moving.tell(canceled)).toThrow('rebalance r1 still moves buckets');
+});
+
+test('what was copied comes to no more than a number holds exactly, whatever tablet servers say', () => {
+  const fold = new Fold();
+  const r1 = { rebalanceId: 'r1' } as const;
+  fold.tell(rebalancePlanned({ ...r1, goals: [], moveCount: 2, plannedAt: 0, planWithinMs: 1 }));
+  fold.tell(movesPlanned({ ...r1, firstMove: 0, moves: [move, { ...move, tableId: 8 }] }), rebalanceStarted(r1));
+  for (const [number, tableId] of [7, 8].entries()) {
+    const name = { ...r1, move: number, tableId, bucketId: 0 };
+    fold.tell(moveStarted({ ...name, timeoutMs: 1 }), moveFinished({ ...name, copiedBytes: Number.MAX_SAFE_INTEGER }));
+  }
+  expect(rebalanceOf(fold.state, 'r1')).toMatchObject({ finished: 2, copiedBytes: Number.MAX_SAFE_INTEGER });
 });
