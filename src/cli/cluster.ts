@@ -71,7 +71,7 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
     writeRunning(directory, children);
     await waiting(terminal, 'starting the nodes', untilReady(plan, children, directory, stop));
     if (!stop.aborted) await startTabletServers(directory, plan, children, options, terminal);
-    watchEnds(children, directory, stop, terminal);
+    watchEnds(children, directory, plan, stop, terminal);
     if (!stop.aborted) await sayWhatRuns(options, plan, children, terminal);
     await untilAborted(stop);
     if (options.json !== true) terminal.err.write('\ntaking the cluster down\n');
@@ -195,6 +195,10 @@ const withoutSettings = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHANCERY_')));
 
 const tabletServerName = (serverId: number): string => `ts${serverId}`;
+function tabletServerArguments(directory: string, plan: Plan, { port: own, serverId }: Plan['tabletServers'][number]): readonly string[] {
+  const where = ['--id', `${serverId}`, '--rack', `r${serverId + 1}`, '--coordinator', urlsOf(plan), '--listen', `127.0.0.1:${own}`];
+  return ['tablet-server', ...where, '--data', join(directory, tabletServerName(serverId), 'data')];
+}
 
 /** Each in a rack of its own. They ask the nodes as whoever asked for the cluster. */
 async function startTabletServers(
@@ -207,8 +211,7 @@ async function startTabletServers(
   for (const { port: own, serverId } of plan.tabletServers) {
     const folder = join(directory, tabletServerName(serverId));
     mkdirSync(folder, { recursive: true });
-    const where = ['--id', `${serverId}`, '--rack', `r${serverId + 1}`, '--coordinator', urlsOf(plan), '--listen', `127.0.0.1:${own}`];
-    const args = ['tablet-server', ...where, '--data', join(folder, 'data')];
+    const args = tabletServerArguments(directory, plan, { port: own, serverId });
     children.set(
       tabletServerName(serverId),
       startOwn(args, join(folder, 'tablet-server.log'), { ...withoutSettings(), ...credentialsIn(options.authorization) }),
@@ -302,12 +305,16 @@ async function isReady(url: string): Promise<boolean> {
 }
 
 /** Says it when something ends by itself, and how to have it back. */
-function watchEnds(children: ReadonlyMap<string, ChildProcess>, directory: string, stop: AbortSignal, { err }: Terminal): void {
+function watchEnds(children: ReadonlyMap<string, ChildProcess>, directory: string, plan: Plan, stop: AbortSignal, { err }: Terminal): void {
+  const starts = new Map([
+    ...plan.nodes.map(({ nodeId }) => [nodeId, ['serve', '--config', join(directory, nodeId, 'chancery.yaml')]] as const),
+    ...plan.tabletServers.map((each) => [tabletServerName(each.serverId), tabletServerArguments(directory, plan, each)] as const),
+  ]);
   for (const [name, child] of children)
     child.once('exit', (code, signal) => {
       if (stop.aborted) return;
-      const config = join(directory, name, 'chancery.yaml');
-      const remedy = existsSync(config) ? `; start it again with: bin/chancery serve --config ${config}` : '';
+      const start = starts.get(name);
+      const remedy = start === undefined ? '' : `; start it again with: bin/chancery ${start.join(' ')}`;
       err.write(`${name} ended (${signal ?? `status ${code}`}); the others go on${remedy}\n`);
     });
 }
@@ -379,13 +386,13 @@ async function sayWhatRuns(
     }),
     ...plan.members.map(({ clientPort, id }) => [`zookeeper ${id}`, '', `127.0.0.1:${clientPort}`, `process ${pidOf(`zookeeper ${id}`)}`]),
   ];
-  const follower = nodes.find(({ role }) => role === 'follower')?.operatorUrl ?? urlsOf(plan);
   const leader = leaderId === undefined ? undefined : pidOf(leaderId);
   const inDirectory = dir === 'cluster' ? '' : ` --dir ${dir}`;
   const lines = [
     ...aligned(rows),
     dim(`data and logs in ${resolve(dir)}`),
-    `next: bin/chancery sql --operator ${follower} "CALL sys.set_cluster_configs('datalake.format', 'paimon')"`,
+    `next: export CHANCERY_OPERATOR_URL=${urlsOf(plan)}`,
+    `      bin/chancery sql "CALL sys.set_cluster_configs('datalake.format', 'paimon')"`,
     ...(leader === undefined ? [] : [`      kill -9 ${leader}   (the leader: another node takes over)`]),
     `      bin/chancery cluster status${inDirectory}`,
     dim('Ctrl-C takes it all down'),

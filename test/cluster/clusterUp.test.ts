@@ -56,6 +56,11 @@ test('up, a write on a follower, the leader killed, a write again, down by every
   expect((JSON.parse(out) as Up).leaderId).not.toBe(leaderId);
   await vi.waitFor(() => expect(first.running.err()).toContain(`${leaderId} ended (SIGKILL); the others go on`));
 
+  const [lost] = first.told.tabletServers;
+  process.kill(lost?.pid ?? 0, 'SIGKILL');
+  const restart = `start it again with: bin/chancery tablet-server --id 0 --rack r1 --coordinator ${everyone} --listen ${lost?.address} --data ${cwd}/`;
+  await vi.waitFor(() => expect(first.running.err()).toContain(`ts0 ended (SIGKILL); the others go on; ${restart}`));
+
   first.running.child.kill('SIGKILL'); // It can tell nobody: the kernel ends what it started.
   await allGone(first.pids);
 
