@@ -443,9 +443,12 @@ export class Node {
     };
   }
 
-  #submitOwn(command: Command, key: string): Promise<Outcome> {
+  async #submitOwn(command: Command, key: string): Promise<Outcome> {
     const { act, deadline } = this.#ownRequest(command, key);
-    return this.#route({ command, act, deadline });
+    const outcome = await this.#route({ command, act, deadline });
+    if (outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT')
+      this.#parts.logger.error({ command: command.name }, outcome.rejection.detail);
+    return outcome;
   }
 
   #ownRequest(command: Command, commandId: string): Request {

@@ -3,7 +3,8 @@ import { type Command, decide } from '../deciders/commands.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SubmitOwn } from './duties.ts';
 
-const retryMs = 500;
+/** `fault`: after a command that cannot be decided; nobody expects it to be decided soon. Milliseconds. */
+const retryMs = { refused: 500, fault: 10_000 } as const;
 
 /**
  * A duty of the node that leads: a command is given again and again while it would change something, decided here first so that nothing is
@@ -22,14 +23,18 @@ export function untilNothingIsDue(parts: {
   let cancel = () => {};
   let isStopped = false;
   let isBusy = false;
+  let notBefore = 0;
   const look = async () => {
-    if (isBusy || isStopped) return;
+    if (isBusy || isStopped || clock.now() < notBefore) return;
     isBusy = true;
     for (let due = dueCommand(); due !== undefined && !isStopped; due = dueCommand()) {
       const outcome = await submit(due, `${subject}/${state().position}`);
       if (outcome.kind === 'done') continue;
+      const isFault = outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT';
+      const ms = isFault ? retryMs.fault : retryMs.refused;
+      if (isFault) notBefore = clock.now() + ms;
       cancel();
-      cancel = clock.after(retryMs, wake);
+      cancel = clock.after(ms, wake);
       break;
     }
     isBusy = false;
@@ -37,8 +42,12 @@ export function untilNothingIsDue(parts: {
   const dueCommand = (): Command | undefined => {
     const given = command();
     if (given === undefined) return undefined;
-    const decision = decide(state(), given, { now: Math.max(clock.now(), state().at), commandId: subject });
-    return decision.kind === 'accepted' && decision.events.length > 0 ? given : undefined;
+    try {
+      const decision = decide(state(), given, { now: Math.max(clock.now(), state().at), commandId: subject });
+      return decision.kind === 'accepted' && decision.events.length > 0 ? given : undefined;
+    } catch {
+      return given; // The leader refuses it and says why. To end here would end each node that leads after this one, too.
+    }
   };
   const wake = () => void look();
   wake();
