@@ -2,7 +2,7 @@
  * Goal: a rebalance moves real bytes and comes to its end whatever is killed meanwhile; canceled at any moment it leaves every bucket
  *   legal, and the next one completes.
  * Method: three nodes on a real ZooKeeper and five tablet servers, all of them processes that are killed with -9; the bytes of every
- *   replica are compared with its leader's. CHANCERY_REBALANCE=full takes 200 buckets of 1 MB, ten leaders and 100 cancellations.
+ *   replica are compared with its leader's. CHANCERY_REBALANCE=full drains 200 buckets of 1 MB through ten killed leaders, and cancels 100 times.
  */
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { chancery } from '../cli/processes.ts';
@@ -12,9 +12,10 @@ import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 import { type Answer, ask, Nodes } from './harness.ts';
 
 const isFull = process.env['CHANCERY_REBALANCE'] === 'full';
-const size = isFull
-  ? { buckets: 200, bytes: '1mb', copyRate: '300kb', leaderKills: 10, cancellations: 100 }
-  : { buckets: 40, bytes: '64kb', copyRate: '25kb', leaderKills: 2, cancellations: 3 };
+const drained = isFull
+  ? { buckets: 200, bytes: '1mb', copyRate: '300kb', leaderKills: 10 }
+  : { buckets: 40, bytes: '64kb', copyRate: '25kb', leaderKills: 2 };
+const canceled = { buckets: 40, bytes: '64kb', cancellations: isFull ? 100 : 3 };
 const minute = 60_000;
 const replicationFactor = 3;
 
@@ -73,9 +74,9 @@ async function start(): Promise<void> {
 }
 
 /** Of each bucket: three different servers, led by one of those in sync. */
-async function expectLegal(): Promise<readonly Bucket[]> {
+async function expectLegal(count: number): Promise<readonly Bucket[]> {
   const all = await buckets();
-  expect(all).toHaveLength(size.buckets);
+  expect(all).toHaveLength(count);
   for (const bucket of all) {
     expect(new Set(bucket.replicas).size, JSON.stringify(bucket)).toBe(replicationFactor);
     expect(bucket.isr, JSON.stringify(bucket)).toContain(bucket.leader);
@@ -109,27 +110,24 @@ afterAll(async () => {
   await zookeeper?.stop();
 });
 
-test(
-  'a table is made and filled',
-  async () => {
-    await sql('CREATE DATABASE shop');
-    const options = `'bucket.num'='${size.buckets}', 'table.replication.factor'='${replicationFactor}'`;
-    await sql(`CREATE TABLE shop.orders (id BIGINT, amount DECIMAL(10, 2)) WITH (${options})`);
-    const filled = await command('tablet-server', 'fill', '--table', 'shop.orders', '--size', size.bytes);
-    expect(filled, filled.err).toMatchObject({ status: 0 });
-    await expectEqualBytes();
-  },
-  4 * minute,
-);
+async function fillNewTable({ buckets: count, bytes }: { readonly buckets: number; readonly bytes: string }): Promise<void> {
+  const options = `'bucket.num'='${count}', 'table.replication.factor'='${replicationFactor}'`;
+  await sql(`CREATE TABLE shop.orders (id BIGINT, amount DECIMAL(10, 2)) WITH (${options})`);
+  const filled = await command('tablet-server', 'fill', '--table', 'shop.orders', '--size', bytes);
+  expect(filled, filled.err).toMatchObject({ status: 0 });
+  await expectEqualBytes();
+}
 
 test(
   'a server is drained while leaders and tablet servers are killed',
   async () => {
     onTestFailed(async () => console.log(JSON.stringify(await newest()), JSON.stringify(await buckets())));
-    await sql(`CALL sys.set_cluster_configs('kv.rocksdb.shared-rate-limiter.bytes-per-sec', '${size.copyRate}')`);
+    await sql('CREATE DATABASE shop');
+    await fillNewTable(drained);
+    await sql(`CALL sys.set_cluster_configs('kv.rocksdb.shared-rate-limiter.bytes-per-sec', '${drained.copyRate}')`);
     await sql("CALL sys.add_server_tag('0', 'PERMANENT_OFFLINE')");
     await start();
-    for (let kill = 0; kill < size.leaderKills; kill += 1) {
+    for (let kill = 0; kill < drained.leaderKills; kill += 1) {
       const leader = await nodes.leader();
       const server = kill === 0 ? servers[1] : kill === 1 ? servers[2] : undefined;
       await Promise.all([leader.kill(), server?.kill()]);
@@ -143,7 +141,7 @@ test(
     expect((await newest()).rebalance).toMatchObject({ status: 'COMPLETED', failed: 0 });
 
     const all = await until('every replica is in sync', minute, async () => {
-      const rows = await expectLegal();
+      const rows = await expectLegal(drained.buckets);
       return rows.every(({ isr }) => isr.length === replicationFactor) ? rows : undefined;
     });
     expect(all.filter(({ replicas }) => replicas.includes(0))).toEqual([]);
@@ -163,7 +161,7 @@ async function expectWholeStory(): Promise<void> {
   expect([types[0], types.at(-1)]).toEqual(['RebalancePlanned', 'RebalanceCompleted']);
   const byMove = new Map<number, string[]>();
   for (const [type, move] of rows) if (move !== null) byMove.set(Number(move), [...(byMove.get(Number(move)) ?? []), String(type)]);
-  expect(byMove.size).toBeGreaterThan(size.buckets / 3);
+  expect(byMove.size).toBeGreaterThan(drained.buckets / 3);
   const order = ['MoveStarted', 'ReplicasAdded', 'ReplicasInSync', 'LeaderHandedOver', 'ReplicasDropped', 'MoveFinished'];
   for (const [move, story] of byMove) {
     expect([story[0], story.at(-1)], `move ${move}`).toEqual(['MoveStarted', 'MoveFinished']);
@@ -179,12 +177,14 @@ test(
   'canceled at any moment, every bucket is legal and the next rebalance completes',
   async () => {
     await sql("CALL sys.remove_server_tag('0', 'PERMANENT_OFFLINE')");
-    for (let round = 0; round < size.cancellations; round += 1) {
-      const drained = round % servers.length;
-      await sql(`CALL sys.add_server_tag('${drained}', 'TEMPORARY_OFFLINE')`);
+    await sql('DROP TABLE shop.orders');
+    await fillNewTable(canceled);
+    for (let round = 0; round < canceled.cancellations; round += 1) {
+      const emptied = round % servers.length;
+      await sql(`CALL sys.add_server_tag('${emptied}', 'TEMPORARY_OFFLINE')`);
       await start();
       const { position: from } = await newest();
-      const events = Math.floor((size.buckets * 2 * round) / size.cancellations);
+      const events = Math.floor((canceled.buckets * 4 * round) / canceled.cancellations);
       await until('it is so far', minute, async () => {
         const { position } = await newest();
         return position >= from + events || (await isOver()) === true ? true : undefined;
@@ -195,12 +195,12 @@ test(
           if (status === 200 || status === 409) break; // It may have come to its end meanwhile.
         }
       await until('it is over', minute, isOver);
-      await expectLegal();
+      await expectLegal(canceled.buckets);
       await start();
       await until('the next one is over', 4 * minute, isOver);
       expect((await newest()).rebalance).toMatchObject({ status: 'COMPLETED', failed: 0 });
-      expect((await expectLegal()).filter(({ replicas }) => replicas.includes(drained))).toEqual([]);
-      await sql(`CALL sys.remove_server_tag('${drained}', 'TEMPORARY_OFFLINE')`);
+      expect((await expectLegal(canceled.buckets)).filter(({ replicas }) => replicas.includes(emptied))).toEqual([]);
+      await sql(`CALL sys.remove_server_tag('${emptied}', 'TEMPORARY_OFFLINE')`);
     }
     await expectEqualBytes();
   },
