@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type BucketEvent, bucketLimits, bucketRef, bytes, isr, isrChanged, leadersElected, noLeader } from '../../events/buckets.ts';
 import { incarnation, serverId } from '../../events/servers.ts';
-import { type BucketRow, bucketOf, bucketRefOf, holdingsOf } from '../../projections/buckets.ts';
+import { type BucketRow, bucketOf, bucketRefOf, type Holdings, holdingsOf } from '../../projections/buckets.ts';
 import { isLive, type ServerRow, serverOf } from '../../projections/servers.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, refused } from '../rejection.ts';
@@ -69,9 +69,11 @@ export const electLeaders = defineCommand({
   input: z.strictObject({ atMost: z.number().int().min(1).max(bucketLimits.perEvent).describe('How many buckets.') }),
   decide: (state, { atMost }): Decision<BucketEvent> => {
     const elected = new Map<BucketRow, Elected>();
-    for (const row of unsettled(state)) {
+    const statuses = new Map<number, ServerRow['status']>();
+    for (const [, { serverId: id, status }] of state.servers.byId.rows()) statuses.set(id, status);
+    for (const row of unsettled(state, statuses)) {
       if (elected.size >= atMost) break;
-      const next = elected.has(row) ? undefined : election(state, row);
+      const next = elected.has(row) ? undefined : election(row, (id) => statuses.get(id) ?? 'LOST');
       if (next !== undefined) elected.set(row, next);
     }
     const buckets = [...elected].map(([row, next]) => ({ ...bucketRefOf(row), ...next }));
@@ -84,27 +86,33 @@ interface Elected {
   readonly isr: number[];
 }
 
+type Statuses = ReadonlyMap<number, ServerRow['status']>;
+
 /** Buckets that may need another leader, or fewer in-sync replicas. */
-function* unsettled(state: State): Generator<BucketRow> {
+function* unsettled(state: State, statuses: Statuses): Generator<BucketRow> {
   const rowsOf = function* (keys: Iterable<readonly [string, true]>): Generator<BucketRow> {
     for (const [key] of keys) {
       const row = state.buckets.byKey.get(key);
       if (row !== undefined) yield row;
     }
   };
-  for (const [, server] of state.servers.byId.rows()) {
-    if (server.status === 'LIVE') continue;
-    const holdings = holdingsOf(state.buckets, server.serverId);
+  const { leaderless } = state.buckets;
+  /** Whoever is there has no leader only beside copies that are not in sync: where those are fewer, they are looked through instead. */
+  const lagging: Holdings['lagging'][] = [];
+  for (const [id, status] of statuses) {
+    const holdings = holdingsOf(state.buckets, id);
     if (holdings === undefined) continue;
-    yield* rowsOf(holdings.leading.rows());
-    if (server.status === 'LOST') yield* rowsOf(holdings.following.rows());
+    if (status !== 'LOST' && holdings.lagging.size > 0) lagging.push(holdings.lagging);
+    if (status !== 'LIVE') yield* rowsOf(holdings.leading.rows());
+    if (status === 'LOST') yield* rowsOf(holdings.following.rows());
   }
-  yield* rowsOf(state.buckets.leaderless.rows());
+  if (leaderless.size <= lagging.reduce((sum, { size }) => sum + size, 0)) yield* rowsOf(leaderless.rows());
+  else for (const keys of lagging) for (const row of rowsOf(keys.rows())) if (row.leader === noLeader) yield row;
 }
 
 /** @returns undefined when nothing is to be done, or nothing can be */
-function election(state: State, row: BucketRow): Elected | undefined {
-  const statusOf = (id: number): ServerRow['status'] => serverOf(state.servers, id)?.status ?? 'LOST';
+function election(row: BucketRow, statusOf: (id: number) => ServerRow['status']): Elected | undefined {
+  if (row.leader === noLeader && row.isr.every((id) => statusOf(id) === 'LOST')) return undefined;
   const there = row.isr.filter((id) => statusOf(id) !== 'LOST');
   const isWanted = row.leader !== noLeader && statusOf(row.leader) === 'LIVE';
   // A server that is about to stop is better than none.

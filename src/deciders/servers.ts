@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { noLeader } from '../../events/buckets.ts';
 import {
   capacityBytes,
   directoryId,
@@ -14,7 +15,7 @@ import {
   serverReturned,
   serverStopping,
 } from '../../events/servers.ts';
-import { holdingsOf, replicaCount } from '../../projections/buckets.ts';
+import { bucketsOn, holdingsOf, replicaCount } from '../../projections/buckets.ts';
 import { type ServerRow, serverOf } from '../../projections/servers.ts';
 import type { State } from '../../projections/state.ts';
 import { accept, type Decision, type Rejection, refused, reject, rejection } from '../rejection.ts';
@@ -67,7 +68,7 @@ function replacementFault(state: State, row: ServerRow): Rejection | undefined {
     return rejection('SERVER_ID_TAKEN', 'serverId', detail);
   }
   let needed = 0;
-  for (const [key] of state.buckets.leaderless.rows()) if (state.buckets.byKey.get(key)?.isr.includes(id) === true) needed += 1;
+  for (const bucket of bucketsOn(state.buckets, id)) if (bucket.leader === noLeader && bucket.isr.includes(id)) needed += 1;
   if (needed === 0) return undefined;
   const detail = `the data directory that tablet server ${id} had holds in-sync copies of ${needed} buckets that nobody leads`;
   return rejection('SERVER_DATA_NEEDED', 'directoryId', detail, { buckets: needed });

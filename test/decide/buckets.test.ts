@@ -116,6 +116,17 @@ describe('electLeaders', () => {
   const elect = { name: 'electLeaders', atMost: 500 } as const;
   const begun = [...three, buckets([0, 1, 2])];
 
+  test('of many that nobody leads, those of the server that is there again', () =>
+    given(
+      ...servers(0, 1),
+      buckets([0], [0], [1], [0, 1]),
+      lost(0),
+      lost(1),
+      elected([0, -1, [0]], [1, -1, [0]], [2, -1, [1]], [3, -1, [0, 1]]),
+      serverReturned({ serverId: 1 }),
+    )
+      .when({ name: 'electLeaders', atMost: 500 })
+      .gives(elected([2, 1, [1]], [3, 1, [1]])));
   test('with everybody there nothing is to be done', () =>
     given(...begun)
       .when(elect)
