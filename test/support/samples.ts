@@ -44,7 +44,7 @@ function exampleOf(schema: Schema): unknown {
       const [, digits] = /^\^\[0-9a-f\]\{(\d+)\}\$$/.exec(schema.pattern ?? '') ?? [];
       if (digits !== undefined) return '0'.repeat(Number(digits));
       if (schema.pattern?.startsWith('^User:')) return 'User:sample';
-      if (schema.pattern?.endsWith(':[0-9]{1,5}$') === true) return 'sample:1';
+      if (schema.pattern?.endsWith('|6553[0-5])$') === true) return 'sample:1'; // host:port
       return 'a'.repeat(Math.max(1, schema.minLength ?? 1));
     }
   }
