@@ -39,6 +39,8 @@ export class Store {
   readonly #path: string;
   readonly #unlock: () => void;
   #identity: Identity;
+  #emptying: Promise<void> | undefined;
+  #hasTrash = false;
 
   private constructor(path: string, unlock: () => void, held: Identity) {
     this.#path = path;
@@ -125,9 +127,21 @@ export class Store {
     await rename(directory, join(this.#path, 'trash', `${bucketName(ref)}.${nanoid()}`));
   }
 
+  /** Frees what was discarded. Whoever asks while that is under way makes it look once more: one pass for each of many would take forever. */
   async emptyTrash(): Promise<void> {
+    this.#hasTrash = true;
+    this.#emptying ??= this.#emptyAll().finally(() => {
+      this.#emptying = undefined;
+    });
+    await this.#emptying;
+  }
+
+  async #emptyAll(): Promise<void> {
     const trash = join(this.#path, 'trash');
-    for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true });
+    while (this.#hasTrash) {
+      this.#hasTrash = false;
+      for (const name of await readdir(trash)) await rm(join(trash, name), { recursive: true, force: true });
+    }
   }
 
   close(): void {

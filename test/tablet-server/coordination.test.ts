@@ -182,6 +182,21 @@ test('what a process left half done is finished: deletions go on, and what lies 
   await expect(tabletServer(at, 0, { directory })).rejects.toThrow('server.json is damaged');
 });
 
+test('of a thousand buckets that are dropped no trace is left, and a new one is not kept waiting', async () => {
+  const at = await coordinator();
+  const directory = folder();
+  const buckets = 1000;
+  const longer = { ...patience, timeout: 12_000 };
+  for (let bucketId = 0; bucketId < buckets; bucketId++) at.create(bucketId, [0]);
+  const server = await tabletServer(at, 0, { directory });
+  await expect.poll(() => server.status().replicas, longer).toBe(buckets);
+  at.buckets.clear();
+  at.create(buckets, [0]);
+  await expect.poll(async () => (await append(await connected(server.endpoint), buckets, 1)).ok, longer).toBe(true);
+  await expect.poll(() => readdir(join(directory, 'trash')), longer).toEqual([]);
+  expect(await readdir(join(directory, 'replicas'))).toEqual([`7-${buckets}`]);
+}, 40_000);
+
 test('stopping takes no coordinator; starting waits for one until it is told not to', async () => {
   const at = await coordinator();
   const server = await tabletServer(at, 0);
