@@ -38,6 +38,9 @@ describe('bodies', () => {
     const asked = await call(`${n1.url}/v1/authorization`);
     expectProblem(asked, 400, 'MALFORMED_REQUEST', 'operation');
     expect(asked.json['detail']).toBe('it is missing: a string belongs there');
+    const began = await call(`${n1.url}/v1/rebalances`, { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } });
+    expectProblem(began, 400, 'MALFORMED_REQUEST', 'goals');
+    expect(began.json['detail']).toBe('it is missing: a list belongs there');
   });
 
   test.each<[string, unknown, number, string, string]>([

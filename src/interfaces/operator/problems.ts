@@ -127,14 +127,18 @@ export function problemOfZod(error: z.core.$ZodError, schema?: z.core.$ZodType):
   if (issue === undefined) return malformed('', 'the request does not have the right form');
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : issue.path;
   if (issue.code !== 'unrecognized_keys')
-    return malformed(cut(fieldPath(path)), issue.message.replace(ofMissing, 'it is missing: a $1 belongs there'));
+    return malformed(
+      cut(fieldPath(path)),
+      issue.message.replace(ofMissing, (_, type: string) => `it is missing: ${wordOfType[type] ?? `a ${type}`} belongs there`),
+    );
   const names = schema === undefined ? undefined : fieldsAt(schema, issue.path);
   const known = names === undefined ? '' : `; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`;
   return malformed(cut(fieldPath(path)), `there is no field '${cut(issue.keys[0] ?? '')}' here${known}`);
 }
 
 /** What zod says of a field that is not there. */
-const ofMissing = /^Invalid input: expected (string|number|boolean), received undefined$/;
+const ofMissing = /^Invalid input: expected (string|number|boolean|array|object), received undefined$/;
+const wordOfType: Readonly<Record<string, string>> = { array: 'a list', object: 'an object' };
 const cut = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** RFC 9457, with what every Chancery answer to a refusal has besides. */
