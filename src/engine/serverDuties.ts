@@ -19,14 +19,20 @@ export interface ServerDutyParts {
  * this node leads: what the leader before knew is gone with it.
  */
 export function startLeases({ clock, replica, reports, submit }: ServerDutyParts): () => void {
-  const since = clock.now();
+  let since = clock.now();
+  let lookedAt = since;
   let cancel = () => {};
   const look = () => {
     const { servers, configs } = replica.state;
     const leaseMs = durationMsOf(configs, 'chancery.server.lease');
+    const now = clock.now();
+    // A node that was paused, or whose clock was set, heard nobody meanwhile: that is not the servers' silence.
+    if (now < lookedAt || now > lookedAt + leaseMs / 2) since = now;
+    if (now < lookedAt) reports.forget();
+    lookedAt = now;
     for (const [, row] of servers.byId.rows()) {
-      const heardAt = Math.max(since, heardOf(reports, row) ?? 0, row.registeredAt);
-      if (row.status === 'LOST' || clock.now() < heardAt + leaseMs) continue;
+      const heardAt = Math.max(since, heardOf(reports, row) ?? 0, row.registeredAt > now ? 0 : row.registeredAt);
+      if (row.status === 'LOST' || now < heardAt + leaseMs) continue;
       const { incarnation, position, serverId } = row;
       void submit({ name: 'loseServer', serverId, incarnation, because: 'LEASE_EXPIRED' }, `lose-server/${serverId}/${position}`);
     }

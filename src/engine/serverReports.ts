@@ -30,7 +30,9 @@ export class ServerReports {
   }
 
   record(report: ServerReport): void {
-    if (!this.#byServer.has(report.serverId) && this.#byServer.size >= serverLimits.servers) return; // The log has no more either.
+    this.#byServer.delete(report.serverId); // What was heard last stands last.
+    const [oldest] = this.#byServer.keys();
+    if (this.#byServer.size >= serverLimits.servers && oldest !== undefined) this.#byServer.delete(oldest);
     this.#byServer.set(report.serverId, { ...report, at: this.#clock.now() });
     for (const listener of this.#listeners) listener(report);
   }
@@ -38,6 +40,11 @@ export class ServerReports {
   /** The newest, with when it came in epoch milliseconds. */
   reportOf(serverId: number): (ServerReport & { readonly at: number }) | undefined {
     return this.#byServer.get(serverId);
+  }
+
+  /** Everything: their times mean nothing any more. */
+  forget(): void {
+    this.#byServer.clear();
   }
 
   list(): readonly ServerReport[] {

@@ -115,7 +115,7 @@ describe('watch', () => {
     const { err, out, status } = await watching;
     const moves = newest(nodes[0])?.moveCount;
     expect([status, err]).toEqual([0, '']);
-    expect(out).toMatch(new RegExp(`^rebalance-\\S+ COMPLETED: ${moves} of ${moves} buckets moved in \\d+ m?s\\n$`));
+    expect(out).toMatch(new RegExp(`^rebalance-\\S+ COMPLETED: ${moves} of ${moves} buckets moved in \\d+ m?s, 12.3 KB copied\\n$`));
   });
 
   test('goes on where another node leads, and as JSON tells each change', async () => {

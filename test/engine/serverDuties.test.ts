@@ -61,6 +61,24 @@ test('the reports of a process that is gone keep no lease', async () => {
   await cluster.stop();
 });
 
+test('a clock that is set takes nobody for lost, and hides nobody for long', async () => {
+  const clock = new VirtualClock();
+  const { cluster, node } = await leadingNode(clock);
+  await register(node, 1);
+  await register(node, 2);
+  for (const jumpMs of [3_600_000, -3_600_000]) {
+    hear(node, 1);
+    hear(node, 2);
+    clock.jumpTo(clock.now() + jumpMs);
+    await clock.advance(leaseMs / 2);
+    expect([statusOf(node, 1), statusOf(node, 2)]).toEqual(['LIVE', 'LIVE']);
+  }
+  hear(node, 2);
+  await clock.advance(leaseMs);
+  await vi.waitFor(() => expect(statusOf(node, 1)).toBe('LOST'), eventually);
+  await cluster.stop();
+});
+
 test('a node that takes the lead grants everybody a whole lease', async () => {
   const clock = new VirtualClock();
   const { cluster, node } = await leadingNode(clock);

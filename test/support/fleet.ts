@@ -98,6 +98,9 @@ export class Fleet {
   }
 }
 
+/** How long every copy is. */
+export const bytesOfBucket = 4096;
+
 /** One report for each bucket with a follower that is behind; each bucket epoch is reported once. */
 function reportsOn(state: State, reported: Map<string, number>): readonly Command[] {
   const behind: BucketRow[] = [];
@@ -109,6 +112,8 @@ function reportsOn(state: State, reported: Map<string, number>): readonly Comman
   return behind.map((row) => ({
     name: 'adjustIsr',
     ...processOf(row.leader),
-    buckets: [{ ...bucketRefOf(row), leaderEpoch: row.leaderEpoch, bucketEpoch: row.bucketEpoch, isr: [...row.replicas] }],
+    buckets: [
+      { ...bucketRefOf(row), leaderEpoch: row.leaderEpoch, bucketEpoch: row.bucketEpoch, isr: [...row.replicas], bytes: bytesOfBucket },
+    ],
   }));
 }

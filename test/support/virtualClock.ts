@@ -3,7 +3,7 @@ import type { Clock } from '../../src/ports/clock.ts';
 /** Time that moves when the test says so. */
 export class VirtualClock implements Clock {
   #now: number;
-  #timers: { readonly at: number; readonly run: () => void }[] = [];
+  #timers: { at: number; readonly run: () => void }[] = [];
 
   constructor(now = 1_800_000_000_000) {
     this.#now = now;
@@ -19,6 +19,13 @@ export class VirtualClock implements Clock {
     return () => {
       this.#timers = this.#timers.filter((other) => other !== timer);
     };
+  }
+
+  /** Another time of day; what was to happen happens after as long as it would have. */
+  jumpTo(now: number): void {
+    const ahead = now - this.#now;
+    this.#now = now;
+    for (const timer of this.#timers) timer.at += ahead;
   }
 
   /** Lets the next timers fire, in order, up to `ms` from now; promises settle between them. */
