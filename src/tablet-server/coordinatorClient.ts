@@ -101,7 +101,10 @@ export class CoordinatorClient {
     this.#options = options;
   }
 
-  /** @returns also the position from which on it is known. @throws CoordinatorUnavailable, CoordinatorRefused: SERVER_ID_TAKEN while a live server with this id has another directory */
+  /**
+   * @returns also the position from which on it is known.
+   * @throws CoordinatorUnavailable, CoordinatorRefused: SERVER_ID_TAKEN while a live server with this id has another directory
+   */
   async register(registration: Registration): Promise<z.output<typeof registered>> {
     return registered.parse(await this.#json('POST', 'registration', registration));
   }
@@ -125,7 +128,8 @@ export class CoordinatorClient {
   }
 
   /**
-   * Asks one node: when that has no answer, it may still carry out the report later, and the caller must know. The next one goes to another.
+   * Asks one node: when that has no answer, it may still carry out the report later, and the caller must know. The next one goes to
+   * another.
    * @returns the position at or after which an assignment shows what came of it. @throws CoordinatorUnavailable, CoordinatorRefused
    */
   async reportIsr(incarnation: string, buckets: readonly IsrReport[]): Promise<number> {

@@ -127,7 +127,7 @@ export class Store {
     await rename(directory, join(this.#path, 'trash', `${bucketName(ref)}.${nanoid()}`));
   }
 
-  /** Frees what was discarded. Whoever asks while that is under way makes it look once more: one pass for each of many would take forever. */
+  /** Frees what was discarded. Whoever asks while that is under way makes it look once more: one pass for each would take forever. */
   async emptyTrash(): Promise<void> {
     this.#hasTrash = true;
     this.#emptying ??= this.#emptyAll().finally(() => {

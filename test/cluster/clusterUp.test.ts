@@ -58,7 +58,8 @@ test('up, a write on a follower, the leader killed, a write again, down by every
 
   const [lost] = first.told.tabletServers;
   process.kill(lost?.pid ?? 0, 'SIGKILL');
-  const restart = `start it again with: bin/chancery tablet-server --id 0 --rack r1 --coordinator ${everyone} --listen ${lost?.address} --data ${cwd}/`;
+  const where = `--id 0 --rack r1 --coordinator ${everyone} --listen ${lost?.address} --data ${cwd}/`;
+  const restart = `start it again with: bin/chancery tablet-server ${where}`;
   await vi.waitFor(() => expect(first.running.err()).toContain(`ts0 ended (SIGKILL); the others go on; ${restart}`));
 
   first.running.child.kill('SIGKILL'); // It can tell nobody: the kernel ends what it started.

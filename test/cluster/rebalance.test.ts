@@ -2,7 +2,8 @@
  * Goal: a rebalance moves real bytes and comes to its end whatever is killed meanwhile; canceled at any moment it leaves every bucket
  *   legal, and the next one completes.
  * Method: three nodes on a real ZooKeeper and five tablet servers, all of them processes that are killed with -9; the bytes of every
- *   replica are compared with its leader's. CHANCERY_REBALANCE=full drains 200 buckets of 1 MB through ten killed leaders, and cancels 100 times.
+ *   replica are compared with its leader's. CHANCERY_REBALANCE=full drains 200 buckets of 1 MB through ten killed leaders, and cancels
+ *   100 times.
  */
 import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest';
 import { chancery } from '../cli/processes.ts';
