@@ -6,6 +6,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import type { ReadTexts } from '../../src/engine/history/timeline.ts';
 import { aclStory, authorizing } from '../fold/aclActs.ts';
+import { flussStory } from '../fold/flussActs.ts';
 import { metaServiceStory } from '../fold/metaServiceActs.ts';
 import { tokenStory } from '../fold/tokenActs.ts';
 import { logOf } from '../support/given.ts';
@@ -198,4 +199,10 @@ export function metaServiceHistory(): readonly EncodedEntry[] {
 /** A log in which every event occurs that is about who may do what. */
 export function accessHistory(): readonly EncodedEntry[] {
   return logOf([{ events: authorizing(), at: beganAt }, ...aclStory(beganAt), ...tokenStory(beganAt + 3_600_000)]);
+}
+
+/** A log in which every event of tablet servers, tables and rebalances occurs. */
+export function flussHistory(): readonly EncodedEntry[] {
+  const began = [logCreated({ format: 1, clusterId: 'c1' }), leadershipTaken({ nodeId: 'n1', epoch: 1, staticConfigs: {} })];
+  return logOf([{ events: began, at: beganAt }, ...flussStory(beganAt)]);
 }

@@ -11,7 +11,18 @@ import { draftState, finishEntry, finishState, foldEntry, foldEvent, initialStat
 import { HistoryRefused } from '../../src/engine/history/port.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { replay } from '../support/replay.ts';
-import { accessHistory, beganAt, history, historyOf, longHistory, metaServiceHistory, type Step, sourceOf, textsOf } from './histories.ts';
+import {
+  accessHistory,
+  beganAt,
+  flussHistory,
+  history,
+  historyOf,
+  longHistory,
+  metaServiceHistory,
+  type Step,
+  sourceOf,
+  textsOf,
+} from './histories.ts';
 
 /** States after each position, folded one event after the other from nothing: what a timeline must agree with. */
 function statesOf(entries: readonly EncodedEntry[]): readonly State[] {
@@ -39,7 +50,9 @@ const head = (entries: readonly EncodedEntry[]): number => entries.reduce((sum, 
 
 test('histories hold every type of event there is', () => {
   const types = new Set(
-    [...longHistory(200), ...metaServiceHistory(), ...accessHistory()].flatMap(({ entry }) => entry.events.map((event) => event.type)),
+    [...longHistory(200), ...metaServiceHistory(), ...accessHistory(), ...flussHistory()].flatMap(({ entry }) =>
+      entry.events.map((event) => event.type),
+    ),
   );
   expect([...types].sort()).toEqual([...catalogue.keys()].sort());
 });

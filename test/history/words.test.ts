@@ -10,7 +10,7 @@ import { type ChanceryEvent, catalogue } from '../../events/index.ts';
 import { leadershipTaken, logCreated } from '../../events/leadership.ts';
 import { wordsOf } from '../../src/engine/history/words.ts';
 import { replay } from '../support/replay.ts';
-import { accessHistory, history, longHistory, metaServiceHistory } from './histories.ts';
+import { accessHistory, flussHistory, history, longHistory, metaServiceHistory } from './histories.ts';
 
 const text = (value: string): ConfigValue => ({ kind: 'text', text: value });
 const sealed = { keyId: 'k1', nonce: 'bm9uY2U=', ciphertext: 'c2VjcmV0' };
@@ -24,7 +24,7 @@ const changed = (key: string, previous: ConfigValue, value: ConfigValue): Chance
   clusterConfigsChanged({ changes: [{ key, previous, value }] });
 
 test('every type in the catalogue has words, and nothing of the code in them', () => {
-  const events = [...longHistory(300), ...metaServiceHistory(), ...accessHistory()].flatMap(({ entry }) => entry.events);
+  const events = [...longHistory(300), ...metaServiceHistory(), ...accessHistory(), ...flussHistory()].flatMap(({ entry }) => entry.events);
   for (const type of catalogue.keys()) {
     const event = events.find((candidate) => candidate.type === type);
     if (event === undefined) throw new Error(`the histories of these tests hold no ${type}`);

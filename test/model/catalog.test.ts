@@ -29,10 +29,11 @@ interface Real {
 const serverCount = 3;
 
 /** What the model and the tables both say of the catalog. */
+const byName = ([a]: readonly [string, ...unknown[]], [b]: readonly [string, ...unknown[]]): number => (a < b ? -1 : 1);
 const ofModel = (model: Model) =>
-  [...model].sort().map(([database, tables]) => [
+  [...model].sort(byName).map(([database, tables]) => [
     database,
-    [...tables].sort().map(([table, { bucketCount, columns, factor, partitions, properties }]) => ({
+    [...tables].sort(byName).map(([table, { bucketCount, columns, factor, partitions, properties }]) => ({
       table,
       bucketCount,
       factor,
@@ -51,7 +52,7 @@ function ofState({ catalog }: State) {
       bucketCount,
       factor: replicationFactor,
       columns: columns.map(({ name }) => name),
-      partitions: partitionIds.map((id) => partitionById(catalog, id)?.name).sort(),
+      partitions: partitionIds.map((id) => partitionById(catalog, id)?.name ?? '').sort((a, b) => (a < b ? -1 : 1)),
       properties,
     }));
     return [database, shown];

@@ -34,7 +34,10 @@ export class SimulatedServer {
     const [node] = [...this.#cluster.running.values()].map((each) => each.node);
     if (!this.isUp || node === undefined) return;
     const { state } = node;
-    if (!this.#isRegistered(state)) return void (await this.#register());
+    if (!this.#isRegistered(state)) {
+      await this.#register();
+      return;
+    }
     if (state.position < this.#applied) return; // An older list than one that was carried out already.
     const rows = [...bucketsOn(state.buckets, this.serverId)];
     const held = new Set(rows.map(bucketKey));
