@@ -44,7 +44,7 @@ export const remedies = {
   BAD_MOMENT: "Write AT (VERSION => 1234) or AT (TIMESTAMP => TIMESTAMP '2026-11-20 14:00:00').",
   TOO_MANY_TABLES: 'Ask in several queries.',
   TOO_LARGE: 'Narrow the query with WHERE or LIMIT, or page through the operator API or `chancery history`.',
-  OUT_OF_MEMORY: 'Narrow the query with WHERE, or aggregate earlier.',
+  OUT_OF_MEMORY: 'Narrow the query with WHERE, aggregate earlier, or ask again when other queries are done: they share the memory.',
   TIMED_OUT: 'Narrow the query with WHERE or LIMIT, or ask for a longer time limit.',
   UNKNOWN_TIME_ZONE: 'Use a name such as Europe/Berlin or UTC.',
   QUERY_FAILED: 'Correct the value or the expression that the message names.',

@@ -182,9 +182,10 @@ class Query {
       if (travels.length > 0) await this.checkEdited(connection, query, travels, edited);
       return await this.execute(connection, edited, print);
     } catch (error) {
-      // DuckDB says that it was interrupted wherever it was, also while it read the text.
-      if (!(error instanceof SqlRefused || error instanceof SqlSyntaxError)) this.clock.check();
-      throw error;
+      if (error instanceof SqlRefused || error instanceof SqlSyntaxError) throw error;
+      // DuckDB says that it was interrupted, or finds no memory, wherever it is, also while it reads the text.
+      this.clock.check();
+      throw isOutOfMemory(error) ? outOfMemory() : error;
     } finally {
       this.clock.watch(undefined);
       instance.closeSync();
@@ -252,6 +253,7 @@ class Query {
       return reader.getRows();
     } catch (error) {
       this.clock.check();
+      if (isOutOfMemory(error)) throw outOfMemory();
       return refuse(firstLine(duckFault(error).message).replace(/ when casting from source column moment$/, ''));
     }
   }
@@ -310,7 +312,7 @@ class Query {
     this.clock.check();
     const { type, message, position } = duckFault(error);
     const offset = position === undefined ? undefined : edited.sourceOffset(offsetOfByte(edited.text, position));
-    if (type === 'Out of Memory') return new SqlRefused('OUT_OF_MEMORY', 'the query needs more memory than it may have');
+    if (type === 'Out of Memory') return outOfMemory();
     if (type === 'Permission') return new SqlRefused('FUNCTION_REFUSED', firstLine(message), offset);
     const isFaultOfText = type === 'Parser' || type === 'Binder' || type === 'Catalog';
     if (isFaultOfText && offset !== undefined) return new SqlSyntaxError(this.text, offset, readable(message));
@@ -337,36 +339,53 @@ function withDoubleQuotes(text: string, tokens: readonly IToken[]): string {
 /**
  * A DuckDB of its own, closed to files, network and extensions, with the catalog and its one empty schema, and deaf to settings.
  * It knows time zones by its ICU part, which is linked into the binary: nothing is loaded, and this works offline.
- * @throws SqlRefused UNKNOWN_TIME_ZONE
+ * @throws SqlRefused UNKNOWN_TIME_ZONE, OUT_OF_MEMORY; nothing stays open then
  */
 export async function openLocked(catalog: string, zone: string): Promise<{ instance: DuckDBInstance; connection: DuckDBConnection }> {
-  const instance = await DuckDBInstance.create(':memory:', {
-    threads: '1',
-    memory_limit: `${selectLimits.memoryMb}MB`,
-    temp_directory: '', // Nothing is spilled to disk.
-    errors_as_json: 'true',
-    allow_community_extensions: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-    enable_external_access: 'false', // Last: temp_directory cannot be set behind it.
-  });
+  let instance: DuckDBInstance | undefined;
+  try {
+    instance = await DuckDBInstance.create(':memory:', lockedSettings);
+    return { instance, connection: await lockedConnection(instance, quotedName(catalog), zone) };
+  } catch (error) {
+    instance?.closeSync();
+    throw isOutOfMemory(error) ? outOfMemory() : error;
+  }
+}
+
+const lockedSettings = {
+  threads: '1',
+  memory_limit: `${selectLimits.memoryMb}MB`,
+  temp_directory: '', // Nothing is spilled to disk.
+  errors_as_json: 'true',
+  allow_community_extensions: 'false',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  enable_external_access: 'false', // Last: temp_directory cannot be set behind it.
+} as const;
+
+async function lockedConnection(instance: DuckDBInstance, catalog: string, zone: string): Promise<DuckDBConnection> {
   const connection = await instance.connect();
-  const name = quotedName(catalog);
-  for (const statement of [`ATTACH ':memory:' AS ${name}`, `CREATE SCHEMA ${name}.sys`, `USE ${name}.sys`]) await connection.run(statement);
+  for (const statement of [`ATTACH ':memory:' AS ${catalog}`, `CREATE SCHEMA ${catalog}.sys`, `USE ${catalog}.sys`])
+    await connection.run(statement);
   try {
     await connection.run(`SET TimeZone = '${zone.replaceAll("'", "''")}'`);
-  } catch {
-    instance.closeSync();
-    throw new SqlRefused('UNKNOWN_TIME_ZONE', `there is no time zone ${zone}`);
+  } catch (error) {
+    throw isOutOfMemory(error) ? error : new SqlRefused('UNKNOWN_TIME_ZONE', `there is no time zone ${zone}`);
   }
   await connection.run('SET lock_configuration = true');
-  return { instance, connection };
+  return connection;
 }
 
 async function serialized(connection: DuckDBConnection, text: string): Promise<JsonObject> {
   const reader = await connection.runAndReadAll('SELECT json_serialize_sql(?::VARCHAR)', [text]);
+  const tree = treeIn(String(reader.getRows()[0]?.[0]));
+  if (tree['error_type'] === 'out of memory') throw outOfMemory();
+  return tree;
+}
+
+function treeIn(json: string): JsonObject {
   try {
-    return JSON.parse(String(reader.getRows()[0]?.[0])) as JsonObject;
+    return JSON.parse(json) as JsonObject;
   } catch {
     throw new SqlRefused('FORM_REFUSED', 'a number in the query is too large'); // It is written as Infinity, which is not JSON.
   }
@@ -405,6 +424,7 @@ interface DuckFault {
 /** With `errors_as_json` the message is a JSON object, sometimes behind a word or two. */
 function duckFault(error: unknown): DuckFault {
   const text = error instanceof Error ? error.message : String(error);
+  if (isMemoryText(text)) return { type: 'Out of Memory', message: text, position: undefined };
   try {
     const fields = JSON.parse(text.slice(text.indexOf('{'))) as Readonly<Record<string, string | undefined>>;
     const position = fields['position'] === undefined ? undefined : Number(fields['position']);
@@ -413,6 +433,15 @@ function duckFault(error: unknown): DuckFault {
     return { type: '', message: text, position: undefined };
   }
 }
+
+/**
+ * What is said without JSON: by DuckDB while an instance is opened, by the binding around it, by node for the bytes of a chunk.
+ * Nothing else can keep a connection to a database in this memory from being made.
+ */
+const isMemoryText = (text: string): boolean =>
+  /^(?:Out of Memory Error: |(?:std::bad_alloc|Array buffer allocation failed|Failed to (?:create config|connect))$)/.test(text);
+const isOutOfMemory = (error: unknown): boolean => duckFault(error).type === 'Out of Memory';
+const outOfMemory = (): SqlRefused => new SqlRefused('OUT_OF_MEMORY', 'the query needs more memory than it may have');
 
 const firstLine = (message: string): string => message.split('\n')[0] ?? '';
 /** DuckDB's advice about its settings is not for our readers, who cannot change them. */
