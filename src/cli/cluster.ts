@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { CommandFailure, exitStatus, refusal } from './exit.ts';
 import { OperatorClient, Refused } from './operatorClient.ts';
 import { lookAt, type NodeView, renderStatus } from './status.ts';
+import { untilAborted } from './stopSignal.ts';
 import { aligned, styled, type Terminal, waiting } from './terminal.ts';
 import {
   connectString,
@@ -73,7 +74,9 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
     if (!stop.aborted) await startTabletServers(directory, plan, children, options, terminal);
     watchEnds(children, directory, plan, stop, terminal);
     if (!stop.aborted) await sayWhatRuns(options, plan, children, terminal);
+    const held = setInterval(() => {}, 60_000); // A signal's listener alone keeps no process alive.
     await untilAborted(stop);
+    clearInterval(held);
     if (options.json !== true) terminal.err.write('\ntaking the cluster down\n');
   } finally {
     over.abort();
@@ -91,14 +94,6 @@ function overOnSignal(): AbortController {
       over.abort();
     });
   return over;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  const held = setInterval(() => {}, 60_000); // A signal's listener alone keeps no process alive.
-  return new Promise<void>((done) => {
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', () => done(), { once: true });
-  }).finally(() => clearInterval(held));
 }
 
 /** The plan of the last time, else a new one. */

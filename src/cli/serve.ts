@@ -29,6 +29,7 @@ import { grouped, renderSpan } from './moments.ts';
 import { release } from './release.ts';
 import { defaultMetaServiceToken, defaultOperatorUrl } from './settingNames.ts';
 import { type Address, type LogLevel, loadSettings, logLevels, type MetaServiceSettings, type Settings, textOf } from './settings.ts';
+import { stopSignal, untilAborted } from './stopSignal.ts';
 import { styled, type Terminal } from './terminal.ts';
 
 /** Stopping takes no longer than this, whatever is under way. */
@@ -354,29 +355,6 @@ export function banner(
 function metaServiceLine({ address, token }: MetaServiceSettings, scheme: string): string {
   const shown = token === defaultMetaServiceToken ? `${token} (default: change it before others can reach it)` : 'as set';
   return `Meta Service         ${scheme}://${textOf(address)}   token ${shown}`;
-}
-
-/** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(logger: LeveledLogger): AbortSignal {
-  const stop = new AbortController();
-  for (const [signal, status] of [
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const) {
-    process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(status);
-      logger.info({ signal }, 'stopping: finishing what is under way; once more ends it at once');
-      stop.abort();
-    });
-  }
-  return stop.signal;
-}
-
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }
 
 /** Finishes what is under way and leaves the cluster; what has not ended by then is cut. */

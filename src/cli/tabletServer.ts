@@ -6,10 +6,11 @@ import { TabletServer, type TabletServerOptions } from '../tablet-server/server.
 import { TabletServerRefused } from '../tablet-server/store.ts';
 import { clientAgent } from './clientTls.ts';
 import { type CommandFailure, exitStatus, refusal, wrongUsage } from './exit.ts';
-import type { Implementations, LeveledLogger } from './implementations.ts';
+import type { Implementations } from './implementations.ts';
 import type { OperatorOptions } from './operatorClient.ts';
 import { release } from './release.ts';
 import { type LogLevel, logLevels } from './settings.ts';
+import { stopSignal, untilAborted } from './stopSignal.ts';
 import { styled, type Terminal } from './terminal.ts';
 
 /** What the command line gives: texts as they were typed. */
@@ -37,7 +38,7 @@ export async function tabletServer(flags: TabletServerFlags, parts: Implementati
   const level = logLevels.find((one) => one === flags.logLevel);
   if (level === undefined) throw wrongUsage(`--log-level '${flags.logLevel}' is none`, `Give one of ${logLevels.join(', ')}.`);
   const logger = await parts.createLogger(level satisfies LogLevel);
-  const stop = stopSignal(logger);
+  const stop = stopSignal(logger, 'others take over what this server leads');
   const { authorization } = flags;
   const client = new CoordinatorClient({
     serverId: options.serverId,
@@ -147,26 +148,4 @@ function banner(
   ]
     .map((line) => `  ${line}\n`)
     .join('');
-}
-
-/** Aborts with the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(logger: LeveledLogger): AbortSignal {
-  const stop = new AbortController();
-  for (const [signal, status] of [
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)
-    process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(status);
-      logger.info({ signal }, 'stopping: others take over what this server leads; once more ends it at once');
-      stop.abort();
-    });
-  return stop.signal;
-}
-
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }
