@@ -145,7 +145,7 @@ const chanceryKeys = {
   'chancery.meta-service.protect-young-frontends': define(boolean, 'Whether frontends younger than 5 minutes may not be dropped.', {
     default: 'true',
   }),
-  'chancery.rebalance.max-moves': define(integer, 'How many buckets a rebalance moves at once.', { default: '8', check: fromOneTo(100) }),
+  'chancery.rebalance.max-moves': define(integer, 'How many buckets a rebalance moves at once.', { default: '8', check: fromOneTo(25) }),
   'chancery.rebalance.max-moves-per-server': define(integer, 'How many of those may copy from, or to, one tablet server.', {
     default: '2',
     check: fromOneTo(100),

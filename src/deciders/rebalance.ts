@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { leadersElected } from '../../events/buckets.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import {
   goalList,
@@ -26,8 +27,11 @@ import { accept, type Decision, type Rejection, refused, reject, rejection } fro
 import { defineCommand } from './kit.ts';
 import { type Applied, begin, newServers, proceed, settle } from './moves.ts';
 
-/** How long the pieces of a plan may take to arrive, and bounds of what one decision does: its events must fit into one entry. */
-const limits = { planWithinMs: 60_000, eventsPerDecision: 400, waitingLookedAt: 1000 } as const;
+/**
+ * How long the pieces of a plan may take to arrive, and bounds of what one decision does: its events must fit into one entry. The largest,
+ * about ten replicas each with ids of ten digits, have 900 bytes, so 200 of them and the few that follow have 180 KB of 255.
+ */
+const limits = { planWithinMs: 60_000, eventsPerDecision: 200, waitingLookedAt: 1000 } as const;
 const moves = z.array(plannedMove).max(rebalanceLimits.movesPerEvent, `at most ${rebalanceLimits.movesPerEvent} moves in one piece`);
 
 /**
@@ -227,7 +231,7 @@ export const timeOutMove = defineCommand({
 /**
  * Stop a rebalance; without an id the one that runs. Each bucket that is moving is left with a full set of replicas, the original ones
  * where that is still possible.
- * @returns for each of those `MoveCanceled`, then `RebalanceCanceled`; or NO_REBALANCE, UNKNOWN_REBALANCE, REBALANCE_OVER
+ * @returns `LeadersElected` where leaders are lost, for each of those buckets `MoveCanceled`, then `RebalanceCanceled`; or NO_REBALANCE, UNKNOWN_REBALANCE, REBALANCE_OVER
  */
 export const cancelRebalance = defineCommand({
   name: 'cancelRebalance',
@@ -248,11 +252,21 @@ export const cancelRebalance = defineCommand({
     const waiting = moveCount - finished - failed - row.canceled - under.length;
     const counts = { finished, failed, stopped: under.length, waiting };
     return accept(
-      ...under.flatMap((move) => settle(state, move, moveCanceled, 'the rebalance was canceled')),
+      ...electingOnce(under.flatMap((move) => settle(state, move, moveCanceled, 'the rebalance was canceled'))),
       rebalanceCanceled({ rebalanceId: row.rebalanceId, ...counts }),
     );
   },
 });
+
+/**
+ * The same with all elections in one event before the others. Every event repeats who asked and why, which may be 4 KB: with three of them
+ * for each move only 18 moves could be canceled at once, with two it is the 25 that `chancery.rebalance.max-moves` allows.
+ */
+function electingOnce(events: readonly ChanceryEvent[]): readonly ChanceryEvent[] {
+  const buckets = events.flatMap((event) => (event.type === 'LeadersElected' ? event.data.buckets : []));
+  const others = events.filter(({ type }) => type !== 'LeadersElected');
+  return buckets.length === 0 ? others : [leadersElected({ buckets }), ...others];
+}
 
 /** The time in which a plan had to arrive is over: given by the scheduler. @returns `RebalanceFailed`; nothing when it has begun */
 export const failRebalance = defineCommand({

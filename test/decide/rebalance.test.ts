@@ -4,9 +4,14 @@
  *   their own.
  */
 import { describe, expect, test } from 'vitest';
+import { bucketsAssigned, isrChanged } from '../../events/buckets.ts';
+import { canonicalJson } from '../../events/canonicalJson.ts';
+import { catalogLimits } from '../../events/catalog.ts';
 import { clusterConfigsChanged } from '../../events/configs.ts';
+import { type Act, actFault, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import {
+  leaderHandedOver,
   moveFinished,
   moveStarted,
   movesPlanned,
@@ -14,13 +19,15 @@ import {
   rebalanceCanceled,
   rebalanceCompleted,
   rebalanceFailed,
+  rebalanceLimits,
   rebalancePlanned,
   rebalanceStarted,
   replicasAdded,
 } from '../../events/rebalance.ts';
 import { serverTagAdded } from '../../events/serverTags.ts';
 import type { Command } from '../../src/deciders/commands.ts';
-import { reject } from '../../src/rejection.ts';
+import { leaderLimits } from '../../src/engine/leader.ts';
+import { type Decision, reject } from '../../src/rejection.ts';
 import { given, startedAt } from '../support/given.ts';
 import { buckets, elected, lost, moveOf, registered, servers, stopping } from '../support/tablets.ts';
 
@@ -181,16 +188,17 @@ describe('addRebalanceMoves', () => {
   );
 });
 
+const bounds = (inAll: string, perServer: string): ChanceryEvent =>
+  clusterConfigsChanged({
+    changes: Object.entries({ 'max-moves': inAll, 'max-moves-per-server': perServer, 'move-timeout': '1 min' }).map(([key, text]) => ({
+      key: `chancery.rebalance.${key}`,
+      previous: { kind: 'unset' },
+      value: { kind: 'text', text },
+    })),
+  });
+
 describe('advanceRebalance', () => {
   const advance: Command = { name: 'advanceRebalance', ...r1, applied: [] };
-  const bounds = (inAll: string, perServer: string): ChanceryEvent =>
-    clusterConfigsChanged({
-      changes: Object.entries({ 'max-moves': inAll, 'max-moves-per-server': perServer, 'move-timeout': '1 min' }).map(([key, text]) => ({
-        key: `chancery.rebalance.${key}`,
-        previous: { kind: 'unset' },
-        value: { kind: 'text', text },
-      })),
-    });
   const begins = (move: number): readonly ChanceryEvent[] => {
     const name = { ...r1, move, tableId: 7, bucketId: move };
     const added = [
@@ -298,4 +306,84 @@ describe('failRebalance', () => {
       .when(fail, late)
       .gives(),
   );
+});
+
+describe('the largest decision fits into an entry', () => {
+  const most = 25;
+  const ids = (from: number) => Array.from({ length: catalogLimits.replicationFactor }, (_, i) => from + i);
+  const [originals, others, strangers] = [ids(2_000_000_000), ids(2_100_000_000), ids(2_140_000_000)];
+  const rebalance = { rebalanceId: 'r'.repeat(64) };
+  const table = { tableId: 2 ** 40, partitionId: 2 ** 40 };
+  /** So many buckets that are to leave all of their servers for others, but hold what they are given. */
+  const story = (moveCount: number, held: readonly number[]): readonly ChanceryEvent[] => {
+    const bucketsOf = Array.from({ length: moveCount }, () => [...held]);
+    const planned = bucketsOf.map((_, bucketId) => ({ ...moveOf(bucketId, originals, others), ...table }));
+    return [
+      ...servers(...originals, ...others, ...strangers),
+      bucketsAssigned({ ...table, replicas: bucketsOf }),
+      rebalancePlanned({ ...rebalance, goals: [], moveCount, plannedAt: 0, planWithinMs: 60_000 }),
+      ...[0, rebalanceLimits.movesPerEvent]
+        .filter((firstMove) => firstMove < moveCount)
+        .map((firstMove) =>
+          movesPlanned({ ...rebalance, firstMove, moves: planned.slice(firstMove, firstMove + rebalanceLimits.movesPerEvent) }),
+        ),
+      rebalanceStarted(rebalance),
+    ];
+  };
+  /** As many as may be are copied, and led by a new server. */
+  const underWay = (moveCount: number): readonly ChanceryEvent[] => [
+    ...story(moveCount, originals),
+    ...Array.from({ length: most }, (_, move): readonly ChanceryEvent[] => {
+      const name = { ...rebalance, ...table, move, bucketId: move };
+      const replicas = [...others, ...originals];
+      return [
+        moveStarted({ ...name, timeoutMs: 1_800_000 }),
+        replicasAdded({ ...name, serverIds: others, replicas }),
+        isrChanged({ serverId: originals[0] ?? 0, buckets: [{ ...table, bucketId: move, isr: replicas }] }),
+        leaderHandedOver({ ...name, from: originals[0] ?? 0, to: others[0] ?? 0 }),
+      ];
+    }).flat(),
+  ];
+  const words = { commandId: 'k'.repeat(128), digest: '0'.repeat(32), node: 'n'.repeat(64) };
+  /** As the leader counts them. */
+  function bytesOf({ decision }: { readonly decision: Decision<ChanceryEvent> }, act: Act): number {
+    expect(actFault(act)).toBeUndefined();
+    if (decision.kind === 'rejected') throw new Error(decision.rejection.detail);
+    expect(decision.events.length).toBeLessThanOrEqual(entryLimits.events);
+    const texts = decision.events.map((event) => canonicalJson({ ...event, act, id: 'i'.repeat(21) } satisfies LoggedEvent));
+    return texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+  }
+
+  test.each<[value: string, kind: string]>([
+    [`${most}`, 'accepted'],
+    [`${most + 1}`, 'rejected'],
+  ])('%s moves at once are %s', (value, kind) => {
+    const change = { key: 'chancery.rebalance.max-moves', op: 'set', value } as const;
+    expect(given().when({ name: 'alterClusterConfigs', changes: [change] }).decision.kind).toBe(kind);
+  });
+  test('a cancel with as many moves under way as may be, by the longest name, for the longest reason', () => {
+    const act: Act = {
+      ...words,
+      command: 'cancelRebalance',
+      host: 'ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255',
+      interface: 'operator',
+      principal: `User:${'東'.repeat(251)}`,
+      reason: '東'.repeat(1000),
+    };
+    const decided = given(...underWay(most), lost(others[0] ?? 0)).when({ name: 'cancelRebalance' });
+    const types = decided.decision.kind === 'accepted' ? decided.decision.events.map(({ type }) => type) : [];
+    expect(types).toEqual(['LeadersElected', ...Array(most).fill(['ReplicasDropped', 'MoveCanceled']).flat(), 'RebalanceCanceled']);
+    expect(bytesOf(decided, act)).toBeLessThan(leaderLimits.commandBytes);
+  });
+
+  const chancery: Act = { ...words, command: 'advanceRebalance', interface: 'chancery', principal: 'chancery' };
+  const advance: Command = { name: 'advanceRebalance', ...rebalance, applied: [{ serverId: others[0] ?? 0, position: 2 ** 50 }] };
+  test.each<[what: string, story: readonly ChanceryEvent[], events: number]>([
+    ['as many moves as may be end, and as many begin', [bounds(`${most}`, `${most}`), ...underWay(2 * most)], 5 * most],
+    ['of many moves none can begin', story(2 * rebalanceLimits.movesPerEvent, strangers), 200],
+  ])('a step in which %s', (_, events, count) => {
+    const decided = given(...events).when(advance);
+    expect(decided.decision.kind === 'accepted' && decided.decision.events.length).toBe(count);
+    expect(bytesOf(decided, chancery)).toBeLessThan(leaderLimits.commandBytes);
+  });
 });
