@@ -81,6 +81,16 @@ import {
   tabletStatsRecounted,
   tabletsCreated,
 } from './tablets.ts';
+import {
+  freshnessChanged,
+  lakeTableAdded,
+  lakeTableRemoved,
+  type TieringEvent,
+  tieringDue,
+  tieringRoundFailed,
+  tieringRoundFinished,
+  tieringRoundStarted,
+} from './tiering.ts';
 import { type TokenEvent, tokenExpired, tokenIssued, tokenRevoked } from './tokens.ts';
 import {
   type TransactionEvent,
@@ -107,7 +117,8 @@ export type ChanceryEvent =
   | ServerTagEvent
   | CatalogEvent
   | BucketEvent
-  | RebalanceEvent;
+  | RebalanceEvent
+  | TieringEvent;
 
 const definitions = [
   logCreated,
@@ -195,6 +206,13 @@ const definitions = [
   rebalanceCompleted,
   rebalanceCanceled,
   rebalanceFailed,
+  lakeTableAdded,
+  lakeTableRemoved,
+  freshnessChanged,
+  tieringDue,
+  tieringRoundStarted,
+  tieringRoundFinished,
+  tieringRoundFailed,
 ] as const;
 
 /** Definitions by type. The data of an event is known only together with its type, hence the widening. */

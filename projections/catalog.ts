@@ -79,7 +79,7 @@ export const catalog = defineProjection<Catalog>({
     DatabaseAltered: (state, { event: { data }, position }) => {
       const row = databaseRow(state, data.database);
       const { comment, removed, set } = data;
-      const properties = altered(row.properties, set, removed);
+      const properties = alteredProperties(row.properties, set, removed);
       state.databases = state.databases.set(data.database, { ...row, properties, ...(comment === undefined ? {} : { comment }), position });
     },
     DatabaseDropped: (state, { event: { data } }) => {
@@ -98,7 +98,7 @@ export const catalog = defineProjection<Catalog>({
     TableAltered: (state, { event: { data }, at, position }) => {
       const row = tableRow(state, data.tableId);
       const columns = [...row.columns, ...data.columns];
-      const properties = altered(row.properties, data.set, data.removed);
+      const properties = alteredProperties(row.properties, data.set, data.removed);
       const schemaId = row.schemaId + (data.columns.length > 0 ? 1 : 0);
       state.tables = state.tables.set(String(data.tableId), { ...row, columns, properties, schemaId, alteredAt: at, position });
     },
@@ -153,7 +153,8 @@ function removePartition(state: Writable<Catalog>, tableId: number, partitionId:
 }
 
 type Properties = Readonly<Record<string, string>>;
-const altered = (present: Properties, set: Properties, removed: readonly string[]): Properties =>
+/** What properties become. */
+export const alteredProperties = (present: Properties, set: Properties, removed: readonly string[]): Properties =>
   Object.fromEntries(Object.entries({ ...present, ...set }).filter(([key]) => !removed.includes(key)));
 
 /** `2024$eu`: how Fluss calls a partition. */

@@ -12,6 +12,12 @@ export const commandMemory = {
   generationCount: 11_000,
 } as const;
 
+/**
+ * Commands that go on all the time and are given again with what is true by then; their keys would push out those of callers, who rely on
+ * them for a day.
+ */
+const unremembered: ReadonlySet<string> = new Set(['tieringHeartbeat', 'queueDueTables', 'timeOutTieringRounds', 'adoptLakeTables']);
+
 /** A command that changed something: `digest` tells its body, `position` is that of its last event. */
 export interface CommandRow {
   readonly digest: string;
@@ -30,6 +36,7 @@ export const commands = defineProjection<Commands>({
   initial: () => ({ generations: [] }),
   on: {},
   onEvery: (state, { event: { act }, position, at }) => {
+    if (unremembered.has(act.command)) return;
     const row = { at, digest: act.digest, position }; // Keys in order: these rows are hashed by the thousand.
     const newest = state.generations[0];
     if (newest === undefined || newest.byKey.size >= commandMemory.generationCount || newest.since <= at - commandMemory.generationMs) {

@@ -158,6 +158,11 @@ const chanceryKeys = {
     default: '10 s',
     check: durationWithin(500, 3_600_000, '500 ms to 1 h'),
   }),
+  'chancery.tiering.round-timeout': define(
+    duration,
+    'After how long without a heartbeat of its service the tiering of a table is given up.',
+    { default: '2 min', check: durationWithin(500, 86_400_000, '500 ms to 1 d') },
+  ),
   'chancery.submit.rate-limit-per-sec': define(
     integer,
     'Requests to change something that each Chancery node takes per second; 0: no limit.',

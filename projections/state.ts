@@ -20,6 +20,7 @@ import { type Storage, storage } from './storage.ts';
 import { type Subjects, subjects } from './subjects.ts';
 import { seal, Table, unseal } from './table.ts';
 import { type Tablets, tablets } from './tablets.ts';
+import { type Tiering, tiering } from './tiering.ts';
 import { type Tokens, tokens } from './tokens.ts';
 import { type Transactions, transactions } from './transactions.ts';
 
@@ -48,6 +49,7 @@ export interface State {
   readonly catalog: Catalog;
   readonly buckets: Buckets;
   readonly rebalance: Rebalances;
+  readonly tiering: Tiering;
   readonly commands: Commands;
   readonly deadlines: Deadlines;
   readonly subjects: Subjects;
@@ -72,6 +74,7 @@ const projections = {
   catalog,
   buckets,
   rebalance,
+  tiering,
   commands,
   deadlines,
   subjects,
@@ -114,6 +117,7 @@ export const initialState = (): State => ({
   catalog: catalog.initial(),
   buckets: buckets.initial(),
   rebalance: rebalance.initial(),
+  tiering: tiering.initial(),
   commands: commands.initial(),
   deadlines: deadlines.initial(),
   subjects: subjects.initial(),

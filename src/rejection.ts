@@ -153,6 +153,9 @@ export const rejections = {
   NO_REBALANCE: { kind: 'missing', remedy: "Begin one with: CALL sys.rebalance('REPLICA_DISTRIBUTION')." },
   UNKNOWN_REBALANCE: { kind: 'missing', remedy: 'List them with: SELECT * FROM sys.rebalances.' },
   REBALANCE_OVER: { kind: 'conflict', remedy: 'None needed: it is over. Only what is NOT_STARTED or REBALANCING can be canceled.' },
+  FENCED_COORDINATOR_EPOCH: { kind: 'conflict', remedy: 'Report it again with the coordinator epoch of the newest answer.' },
+  FENCED_TIERING_EPOCH: { kind: 'conflict', remedy: 'Give this round up: it is over, or another one of the table has begun.' },
+  TABLE_NOT_TIERING: { kind: 'conflict', remedy: 'Give this round up, and ask for a table again.' },
   NO_LEADER: { kind: 'unavailable', remedy: 'Try again in a few seconds; `chancery status` shows which nodes are reachable.' },
   BUSY: { kind: 'unavailable', remedy: 'Try again after a moment, with fewer requests at once.' },
   DRAINING: { kind: 'unavailable', remedy: 'Ask another node: this one is stopping.' },
@@ -194,9 +197,11 @@ export const isRejection = (value: unknown): value is Rejection =>
   typeof value === 'object' && value !== null && 'remedy' in value && 'detail' in value;
 
 export type Decision<E> =
-  | { readonly kind: 'accepted'; readonly events: readonly E[] }
+  /** `answer`: what the caller is to be told beside that it was done; JSON, of a form that the command says. */
+  | { readonly kind: 'accepted'; readonly events: readonly E[]; readonly answer?: unknown }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 export const accept = <E>(...events: readonly E[]): Decision<E> => ({ kind: 'accepted', events });
+export const acceptWith = <E>(answer: unknown, ...events: readonly E[]): Decision<E> => ({ kind: 'accepted', events, answer });
 export const refused = (fault: Rejection): Decision<never> => ({ kind: 'rejected', rejection: fault });
 export const reject = (code: RejectionCode, field: string, detail: string, facts?: Rejection['facts']): Decision<never> =>
   refused(rejection(code, field, detail, facts));

@@ -18,6 +18,7 @@ import {
 import type { ChanceryEvent } from '../../events/index.ts';
 import { freeText } from '../../events/kit.ts';
 import {
+  alteredProperties,
   type DatabaseRow,
   databaseOf,
   defaultDatabase,
@@ -34,6 +35,7 @@ import type { State } from '../../projections/state.ts';
 import { placeReplicas } from '../rebalance/placement.ts';
 import { accept, type Decision, isRejection, type Rejection, refused, reject, rejection } from '../rejection.ts';
 import { defineCommand } from './kit.ts';
+import { lakeChange } from './lakeTables.ts';
 import { bucketCountOf, isFixed, layoutKeys, notAlterable, propertyFault } from './tableOptions.ts';
 import {
   bucketKeysOf,
@@ -205,8 +207,8 @@ function placer(
 /**
  * Create a table. One without partitions is given its buckets at once.
  * `properties` are those of Fluss's WITH: `bucket.num`, `bucket.key` and `table.replication.factor` become fields of the table.
- * @returns `TableCreated`, without partitions also `BucketsAssigned`; or, in Fluss's words, INVALID_TABLE, INVALID_TABLE_PROPERTY,
- *   UNKNOWN_DATABASE, TABLE_EXISTS, TOO_FEW_SERVERS; CATALOG_FULL
+ * @returns `TableCreated`, without partitions also `BucketsAssigned`, of a lake table also `LakeTableAdded`; or, in Fluss's words,
+ *   INVALID_TABLE, INVALID_TABLE_PROPERTY, UNKNOWN_DATABASE, TABLE_EXISTS, TOO_FEW_SERVERS; CATALOG_FULL
  */
 export const createTable = defineCommand({
   name: 'createTable',
@@ -245,10 +247,11 @@ export const createTable = defineCommand({
       ...layout,
       ...(comment === undefined ? {} : { comment }),
     });
-    if (asked.partitionKeys.length > 0) return accept<ChanceryEvent>(created);
+    const joins = lakeChange(state, created.data);
+    if (asked.partitionKeys.length > 0) return accept<ChanceryEvent>(created, ...joins);
     const replicas = placer(state, layout)(given);
     if (isRejection(replicas)) return refused(replicas);
-    return accept<ChanceryEvent>(created, bucketsAssigned({ tableId: catalog.nextTableId, replicas }));
+    return accept<ChanceryEvent>(created, bucketsAssigned({ tableId: catalog.nextTableId, replicas }), ...joins);
   },
 });
 
@@ -271,8 +274,8 @@ function layoutOf(
 
 /**
  * Change properties of a table, or add columns behind the present ones.
- * @returns `TableAltered`, nothing when everything is so already; or, in Fluss's words, UNKNOWN_TABLE, INVALID_TABLE_PROPERTY,
- *   INVALID_TABLE; MALFORMED_REQUEST, TOO_LARGE
+ * @returns `TableAltered`, with it at most one of `LakeTableAdded`, `LakeTableRemoved` and `FreshnessChanged`; nothing when everything is
+ *   so already; or, in Fluss's words, UNKNOWN_TABLE, INVALID_TABLE_PROPERTY, INVALID_TABLE; MALFORMED_REQUEST, TOO_LARGE
  */
 export const alterTable = defineCommand({
   name: 'alterTable',
@@ -284,8 +287,8 @@ export const alterTable = defineCommand({
     removed: removedKeys,
     columns: z.array(column).max(catalogLimits.columns, `at most ${catalogLimits.columns} columns`),
   }),
-  decide: ({ catalog, configs }, { ignoreIfNotExists: mayMiss, ...asked }): Decision<ChanceryEvent> => {
-    const row = tableOf(catalog, asked.database, asked.table);
+  decide: (state, { ignoreIfNotExists: mayMiss, ...asked }): Decision<ChanceryEvent> => {
+    const row = tableOf(state.catalog, asked.database, asked.table);
     if (row === undefined) return mayMiss ? accept() : refused(unknownTable(asked));
     const fixed = Object.keys(asked.set).find(isFixed);
     if (fixed !== undefined) return refused(notAlterable(fixed, `set.${fixed}`));
@@ -295,11 +298,13 @@ export const alterTable = defineCommand({
     if (fault !== undefined) return refused({ ...fault, field: fault.field.replace(/^properties/, 'set') });
     const changed = changes(row.properties, asked.set, asked.removed);
     if (isRejection(changed)) return refused(changed);
-    const wrong = addedFault(asked.columns, row) ?? lakeFault({ ...row.properties, ...changed.set }, configs);
+    const properties = alteredProperties(row.properties, changed.set, changed.removed);
+    const wrong = addedFault(asked.columns, row) ?? lakeFault(properties, state.configs);
     if (wrong !== undefined) return refused(wrong);
     if (Object.keys(changed.set).length + changed.removed.length + asked.columns.length === 0) return accept();
     const { database, table, tableId } = row;
-    return accept(tableAltered({ tableId, database, table, ...changed, columns: asked.columns }));
+    const altered = tableAltered({ tableId, database, table, ...changed, columns: asked.columns });
+    return accept<ChanceryEvent>(altered, ...lakeChange(state, { tableId, database, table, properties }));
   },
 });
 

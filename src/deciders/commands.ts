@@ -51,6 +51,14 @@ import {
 import { createStage, dropStage } from './storageStages.ts';
 import { finishTabletJob, startTabletJob } from './tabletJobs.ts';
 import { commitRowset, createTablets, fixTabletDatabase, fixTabletStats, prepareRowset } from './tablets.ts';
+import {
+  adoptLakeTables,
+  finishTableTiering,
+  queueDueTables,
+  reportTieringFail,
+  tieringHeartbeat,
+  timeOutTieringRounds,
+} from './tiering.ts';
 import { expireToken, issueToken, revokeToken } from './tokens.ts';
 import { abortTransaction, beginTransaction, commitTransaction, precommitTransaction } from './transactions.ts';
 
@@ -91,6 +99,12 @@ const ofChancery = {
   timeOutMove,
   cancelRebalance,
   failRebalance,
+  tieringHeartbeat,
+  reportTieringFail,
+  finishTableTiering,
+  queueDueTables,
+  timeOutTieringRounds,
+  adoptLakeTables,
 } as const;
 /** The acts of the Meta Service: other surfaces offer them under these names. */
 const ofMetaService = {

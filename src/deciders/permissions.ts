@@ -29,6 +29,11 @@ const alter = onCluster('ALTER');
 const create = onCluster('CREATE');
 const drop = onCluster('DROP');
 const write = onCluster('WRITE');
+/** Fluss asks nothing of tiering services, and those that run already have been given nothing. */
+const tier = {
+  about: "WRITE on the cluster; through Fluss's protocol nothing",
+  of: (_command: unknown, _state: State, asker: Asker): readonly Need[] => (asker.interface === 'fluss' ? [] : write.of()),
+} as const;
 
 const needs: { readonly [N in Command['name']]: Rule<N> } = {
   alterClusterConfigs: { ...alter, about: 'ALTER on the cluster; passwords of super users: to be one' },
@@ -123,6 +128,12 @@ const needs: { readonly [N in Command['name']]: Rule<N> } = {
   timeOutMove: ownAct,
   cancelRebalance: write,
   failRebalance: ownAct,
+  tieringHeartbeat: tier,
+  reportTieringFail: tier,
+  finishTableTiering: tier,
+  queueDueTables: ownAct,
+  timeOutTieringRounds: ownAct,
+  adoptLakeTables: ownAct,
 };
 
 const onDatabase = (operation: AclOperation, database: string): Need => ({ operation, resource: databaseResource(database) });

@@ -5,7 +5,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { commandOf } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
 import { draftState, finishEntry, finishState, foldEvent, type State } from '../../projections/state.ts';
-import { decide } from '../deciders/commands.ts';
+import { type Command, decide } from '../deciders/commands.ts';
 import { denialOfCommand } from '../deciders/permissions.ts';
 import type { AppendOutcome, EventLog } from '../log/port.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -61,6 +61,8 @@ export class Leader {
   #idle: (() => void)[] = [];
   /** For metrics: calls back with each entry in the log, its number of events and bytes, and the milliseconds the append took. */
   onAppended: (events: number, bytes: number, ms: number) => void = () => {};
+  /** Calls back with each command and what became of it, before its caller hears of it. */
+  onAnswered: (command: Command, outcome: Outcome) => void = () => {};
 
   constructor(parts: {
     readonly epoch: number;
@@ -213,7 +215,9 @@ export class Leader {
         position += 1;
         foldEvent(draft, { position, at, epoch: this.epoch, event });
       }
-      return { isFaulty: false, outcome: { kind: 'done', position, changed: events.length > 0, duplicate: false }, events, texts, bytes };
+      const said = decision.answer === undefined ? {} : { answer: decision.answer };
+      const outcome = { kind: 'done', position, changed: events.length > 0, duplicate: false, ...said } as const;
+      return { isFaulty: false, outcome, events, texts, bytes };
     } catch (error) {
       const detail = `${command.name} could not be carried out: ${error instanceof Error ? error.message : String(error)}`;
       return {
@@ -276,7 +280,10 @@ export class Leader {
   }
 
   #answer(answers: readonly Answered[]): void {
-    for (const { waiting, outcome } of answers) waiting.answer(outcome);
+    for (const { waiting, outcome } of answers) {
+      this.onAnswered(waiting.request.command, outcome);
+      waiting.answer(outcome);
+    }
   }
 
   #isIdle(): boolean {

@@ -24,6 +24,8 @@ import { Replica } from './replica.ts';
 import { startElections, startLeases } from './serverDuties.ts';
 import { ServerReports } from './serverReports.ts';
 import { type Caller, digestOfCommand, type Outcome, type Reply, type Request } from './submission.ts';
+import { startTiering } from './tieringDuties.ts';
+import { TieringRounds } from './tieringRounds.ts';
 import { inTurns } from './turns.ts';
 
 export type StaticConfigs = Readonly<Record<string, ConfigValue>>;
@@ -426,11 +428,14 @@ export class Node {
     let cancelPatrol = clock.after(patrolEveryMs, () => void patrol());
     count();
     makeDataKey();
+    const rounds = new TieringRounds(clock, this.state.tiering);
+    leader.onAnswered = (command, outcome) => rounds.answered(command, outcome);
     const serverDuties = { clock, replica: this.replica, reports: this.serverReports, submit };
     const stops = [
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
+      startTiering({ clock, replica: this.replica, rounds, submit }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

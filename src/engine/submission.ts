@@ -25,8 +25,17 @@ export interface Request {
 }
 
 export type Outcome =
-  /** `position` is that of the command's last event, or, when it changed nothing, one at which that was true. */
-  | { readonly kind: 'done'; readonly position: number; readonly changed: boolean; readonly duplicate: boolean }
+  /**
+   * `position` is that of the command's last event, or, when it changed nothing, one at which that was true. `answer` is what its decider
+   * says beside that; a duplicate has none.
+   */
+  | {
+      readonly kind: 'done';
+      readonly position: number;
+      readonly changed: boolean;
+      readonly duplicate: boolean;
+      readonly answer?: unknown;
+    }
   | { readonly kind: 'rejected'; readonly rejection: Rejection }
   /** Neither done nor refused as far as is known: ask again with the same key. */
   | { readonly kind: 'unknown'; readonly commandId: string; readonly detail: string };

@@ -28,9 +28,11 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     state: 'the only list of projections',
     configKeys: 'what is known of each config key',
     configValues: 'what the text of a config value means',
+    agenda: 'when which lake table is due; tested with tiering.ts',
     commands: 'folds every event: the idempotency keys',
     deadlines: 'folds events of several families: when which command is due',
     sealedTexts: 'finds sealed texts in any family; tested with dataKeys.ts',
+    tieringStates: 'what can happen to a lake table in which state; tested with tiering.ts',
     subjects: 'folds every event: what happened to whom',
   },
   'src/deciders': {
@@ -44,6 +46,7 @@ const frames: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     virtualClusters: 'what clusters.ts asks of clusters that group others; tested with it',
     tableRules: 'what catalog.ts asks of names, definitions and partition values; tested with it',
     tableOptions: 'the properties that tables may have; tested with catalog.ts',
+    lakeTables: 'what catalog.ts and tiering.ts ask of the properties of a table; tested with them',
     tabletJobs: 'the compactions of tablets.ts; tested with it',
   },
 };

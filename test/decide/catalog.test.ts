@@ -20,6 +20,7 @@ import type { ChanceryEvent } from '../../events/index.ts';
 import { leadershipTaken } from '../../events/leadership.ts';
 import { serverLost, serverStopping } from '../../events/servers.ts';
 import { serverTagAdded } from '../../events/serverTags.ts';
+import { lakeTableAdded } from '../../events/tiering.ts';
 import { type Command, parseCommand } from '../../src/deciders/commands.ts';
 import { denialOfCommand } from '../../src/deciders/permissions.ts';
 import {
@@ -395,11 +396,10 @@ describe('createTable', () => {
       "'table.datalake.format' ('iceberg') must match cluster 'datalake.format' ('paimon') when 'table.datalake.enabled' is enabled.",
     );
     const fitting = { ...properties, 'table.datalake.format': 'PAIMON' };
-    when({ properties: fitting }, lake).gives(
-      tableCreated({ ...data, properties: fitting }),
-      bucketsAssigned({ tableId: 0, replicas: [[0]] }),
-    );
-    when({ properties }).gives(tableCreated({ ...data, properties }), bucketsAssigned({ tableId: 0, replicas: [[0]] }));
+    const joins = lakeTableAdded({ tableId: 0, ...names, freshnessMs: 180_000, tieringEpoch: 0, because: 'NEW' });
+    const buckets = bucketsAssigned({ tableId: 0, replicas: [[0]] });
+    when({ properties: fitting }, lake).gives(tableCreated({ ...data, properties: fitting }), buckets, joins);
+    when({ properties }).gives(tableCreated({ ...data, properties }), buckets, joins);
   });
 });
 
@@ -417,7 +417,10 @@ describe('alterTable', () => {
   test('sets and removes', () =>
     given(shop, kept)
       .when({ ...altering, set: { 'table.datalake.enabled': 'true', own: 'x' }, removed: ['table.log.ttl', 'table.datalake.freshness'] })
-      .gives(tableAltered({ ...altered, set: { 'table.datalake.enabled': 'true' }, removed: ['table.log.ttl'] })));
+      .gives(
+        tableAltered({ ...altered, set: { 'table.datalake.enabled': 'true' }, removed: ['table.log.ttl'] }),
+        lakeTableAdded({ tableId: 0, ...names, freshnessMs: 180_000, tieringEpoch: 0, because: 'NEW' }),
+      ));
   test('nothing when everything is so already', () =>
     given(shop, kept)
       .when({ ...altering, set: { own: 'x' }, removed: ['other'] })

@@ -52,6 +52,7 @@ test('the keys, their types and defaults are those of Fluss, and a few of our ow
     ['chancery.rebalance.move-timeout', 'Duration', '30 min'],
     ['chancery.server.lease', 'Duration', '10 s'],
     ['chancery.submit.rate-limit-per-sec', 'Integer', '0'],
+    ['chancery.tiering.round-timeout', 'Duration', '2 min'],
     ['datalake.enabled', 'Boolean', undefined],
     ['datalake.format', 'DataLakeFormat', undefined],
     ['default.bucket.number', 'Integer', '1'],

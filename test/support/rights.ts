@@ -18,6 +18,9 @@ const own = [
   'advanceRebalance',
   'timeOutMove',
   'failRebalance',
+  'queueDueTables',
+  'timeOutTieringRounds',
+  'adoptLakeTables',
 ];
 const creating = ['createInstance', 'createDatabase'];
 const dropping = ['dropInstance'];
@@ -36,6 +39,9 @@ const writing = [
   'planRebalance',
   'addRebalanceMoves',
   'cancelRebalance',
+  'tieringHeartbeat',
+  'reportTieringFail',
+  'finishTableTiering',
 ];
 /** Looked up in the state or in the command, so that they have tests of their own. */
 const others = ['grantAcls', 'revokeAcls', 'revokeToken'];

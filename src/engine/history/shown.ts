@@ -23,3 +23,15 @@ export function shown(text: string): string {
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}}`,
   );
 }
+
+const units = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1000],
+] as const;
+/** `90 s`: in the largest unit that makes it a whole number. */
+export function durationInWords(ms: number): string {
+  const [unit, size] = units.find(([, one]) => ms >= one && ms % one === 0) ?? ['ms', 1];
+  return `${ms / size} ${unit}`;
+}

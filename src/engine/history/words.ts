@@ -8,8 +8,9 @@ import { dataKeyWords } from './dataKeyWords.ts';
 import { instanceWords } from './instanceWords.ts';
 import { rebalanceWords } from './rebalanceWords.ts';
 import { serverWords } from './serverWords.ts';
-import { type DataOf, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
+import { type DataOf, durationInWords, namesInWords, shown, type Words, wordsLimits } from './shown.ts';
 import { storageWords } from './storageWords.ts';
+import { tieringWords } from './tieringWords.ts';
 import { tokenWords } from './tokenWords.ts';
 import { transactionWords } from './transactionWords.ts';
 
@@ -18,7 +19,8 @@ const words: Words = {
   LogCreated: ({ format }) => `log created, format ${format}`,
   LeadershipTaken: ({ nodeId, epoch }) => `${nodeId} took the lead, epoch ${epoch}`,
   CoordinatorJoined: ({ nodeId, operatorUrl, release }) => `${nodeId} joined at ${shown(operatorUrl)}, release ${shown(release)}`,
-  CoordinatorLost: ({ nodeId, forgetAfterMs }) => `${nodeId} was lost, taken off the list in ${duration(forgetAfterMs)} unless it returns`,
+  CoordinatorLost: ({ nodeId, forgetAfterMs }) =>
+    `${nodeId} was lost, taken off the list in ${durationInWords(forgetAfterMs)} unless it returns`,
   CoordinatorForgotten: ({ nodeId }) => `${nodeId} was taken off the list`,
   ClusterConfigsChanged: ({ changes }) => {
     const told = changes.slice(0, wordsLimits.changes).map(changeInWords);
@@ -36,6 +38,7 @@ const words: Words = {
   ...catalogWords,
   ...bucketWords,
   ...rebalanceWords,
+  ...tieringWords,
 };
 
 /** What happened, on one line, in the operator's words; never a secret, never a control character. */
@@ -62,14 +65,4 @@ function valueInWords(value: ConfigValue): string {
 const quotedWhereUnclear = (text: string): string =>
   text.trim() !== text || text === '' || /^(unset|no value|sealed \(.*\))$/.test(text) ? `'${shown(text)}'` : shown(text);
 
-const units = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['min', 60_000],
-  ['s', 1000],
-] as const;
 /** `24 h`, `90 s`, `1500 ms`: the largest unit that says it exactly. */
-function duration(ms: number): string {
-  const [unit, size] = units.find(([, one]) => ms >= one && ms % one === 0) ?? ['ms', 1];
-  return `${ms / size} ${unit}`;
-}

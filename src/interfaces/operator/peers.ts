@@ -33,7 +33,13 @@ const rejectionJson = z
 const isKnown = (code: string): code is RejectionCode => Object.hasOwn(rejections, code);
 /** Fields that a newer leader adds are left out. */
 const replyJson = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('done'), position: z.number().int().min(0), changed: z.boolean(), duplicate: z.boolean() }),
+  z.object({
+    kind: z.literal('done'),
+    position: z.number().int().min(0),
+    changed: z.boolean(),
+    duplicate: z.boolean(),
+    answer: z.unknown().optional(),
+  }),
   z.object({ kind: z.literal('rejected'), rejection: rejectionJson }),
   z.object({ kind: z.literal('unknown'), commandId: z.string(), detail: z.string() }),
   z.object({ kind: z.literal('retry'), mayHaveHappened: z.boolean(), detail: z.string() }),

@@ -1,0 +1,306 @@
+import { z } from 'zod';
+import { tableId } from '../../events/catalog.ts';
+import {
+  fileBytes,
+  records,
+  service,
+  type TieringEvent,
+  tieringDue,
+  tieringEpoch,
+  tieringLimits,
+  tieringRoundFailed,
+  tieringRoundFinished,
+  tieringRoundStarted,
+} from '../../events/tiering.ts';
+import { type TableRow, tableById } from '../../projections/catalog.ts';
+import { durationMsOf } from '../../projections/configs.ts';
+import type { State } from '../../projections/state.ts';
+import { dueTables, firstPending, roundsOf, rowAfter, type TieringRow, tieringOf } from '../../projections/tiering.ts';
+import { accept, acceptWith, type Decision, isRejection, type Rejection, refused, rejection } from '../rejection.ts';
+import { defineCommand } from './kit.ts';
+import { isLakeTable, joining } from './lakeTables.ts';
+
+/** What one command of the cluster's own does must fit into an entry of the log. */
+export const tieringBatches = { due: 200, timedOut: 100, adopted: 200 } as const;
+
+const coordinatorEpoch = z
+  .number()
+  .int()
+  .min(0)
+  .describe('The epoch of the answer that handed the table out, or of a newer one. Absent: it is not looked at.');
+/** What a tiering service says of one round. */
+const ofRound = { tableId, tieringEpoch, coordinatorEpoch: coordinatorEpoch.exactOptional() };
+type Round = Readonly<z.infer<z.ZodObject<typeof ofRound>>>;
+/** Longer than what is kept of it: it is cut, not refused. */
+const givenError = z.string().max(65_536).describe(`What went wrong; the first ${tieringLimits.errorLength} characters of it are kept.`);
+const failure = { ...ofRound, error: givenError.exactOptional() };
+const success = { ...ofRound, fileBytes: fileBytes.exactOptional(), records: records.exactOptional() };
+export const tieringReports = {
+  renewal: z.strictObject(ofRound),
+  failure: z.strictObject(failure),
+  success: z.strictObject(success),
+} as const;
+type Failure = Readonly<z.infer<typeof tieringReports.failure>>;
+type Success = Readonly<z.infer<typeof tieringReports.success>> & { readonly isForced: boolean };
+
+const refusal = z.strictObject({ code: z.string(), detail: z.string(), remedy: z.string() });
+const reportAnswer = z.strictObject({ tableId, refusal: refusal.exactOptional().describe('Absent: it counts, or changes nothing.') });
+/** What a heartbeat is answered with: for each report, in the order they were given, whether it counts; and a table, if there is one. */
+export const tieringAnswer = z.strictObject({
+  coordinatorEpoch: z.number().int().min(0).describe('To be given back with reports.'),
+  table: z
+    .strictObject({ tableId, database: z.string(), table: z.string(), tieringEpoch })
+    .exactOptional()
+    .describe('The table to tier now. Absent: none was asked for, or none is due.'),
+  failed: z.array(reportAnswer),
+  tiering: z.array(reportAnswer),
+  finished: z.array(reportAnswer),
+});
+export type TieringAnswer = z.infer<typeof tieringAnswer>;
+
+/** Why a report does not count, in Fluss's words and the order of its checks. */
+function reportFault({ epoch }: State, row: TieringRow | undefined, report: Round): Rejection | undefined {
+  const { coordinatorEpoch: given, tableId: id, tieringEpoch: round } = report;
+  if (given !== undefined && given !== epoch) {
+    const detail = `The coordinator epoch ${given} in request is not match current coordinator epoch ${epoch} for table ${id}.`;
+    return rejection('FENCED_COORDINATOR_EPOCH', 'coordinatorEpoch', detail);
+  }
+  if (row === undefined) return rejection('UNKNOWN_TABLE', 'tableId', `The table ${id} doesn't exist.`);
+  if (round === row.tieringEpoch) return undefined;
+  const detail = `The tiering epoch ${round} is not match current epoch ${row.tieringEpoch} in coordinator for table ${id}.`;
+  return rejection('FENCED_TIERING_EPOCH', 'tieringEpoch', detail);
+}
+
+/** As much of an error as is kept: no half characters, and nothing that would be acted on by the terminal that shows it. */
+export function errorTextOf(given: string): string {
+  return given
+    .slice(0, tieringLimits.errorLength)
+    .replace(/[\uD800-\uDBFF]$/, '')
+    .replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
+}
+
+type Names = { readonly tableId: number; readonly database: string; readonly table: string };
+function namesOf(state: State, id: number): Names {
+  const row = tableById(state.catalog, id);
+  if (row === undefined) throw new Error(`lake table ${id} is in no database`);
+  const { database, table } = row;
+  return { tableId: id, database, table };
+}
+
+/** The round of a row that is Tiering. */
+const roundOf = (state: State, row: TieringRow, now: number) =>
+  ({
+    ...namesOf(state, row.tableId),
+    tieringEpoch: row.tieringEpoch,
+    service: row.service ?? '',
+    durationMs: now - row.since,
+  }) as const;
+
+const failing = (state: State, row: TieringRow, now: number, because: 'REPORTED' | 'TIMED_OUT', error: string | undefined) =>
+  tieringRoundFailed({
+    ...roundOf(state, row, now),
+    because,
+    ...(error === undefined || error === '' ? {} : { error: errorTextOf(error) }),
+    failuresInRow: row.failuresInRow + 1,
+  });
+
+/** What is decided of several reports, one after the other: each sees what the ones before it changed. */
+class Reporting {
+  readonly events: TieringEvent[] = [];
+  readonly #state: State;
+  readonly #now: number;
+  readonly #rows = new Map<number, TieringRow>();
+
+  constructor(state: State, now: number) {
+    this.#state = state;
+    this.#now = now;
+  }
+
+  rowOf(id: number): TieringRow | undefined {
+    return this.#rows.get(id) ?? tieringOf(this.#state.tiering, id);
+  }
+
+  /** @returns the refusal, the row that is Tiering, or undefined when there is nothing to report of it any more */
+  #check(report: Round): Rejection | TieringRow | undefined {
+    const row = this.rowOf(report.tableId);
+    const fault = reportFault(this.#state, row, report);
+    return fault ?? (row?.state === 'Tiering' ? row : undefined);
+  }
+
+  failed(report: Failure): Rejection | undefined {
+    const row = this.#check(report);
+    if (row === undefined || isRejection(row)) return row;
+    this.#happened(row, failing(this.#state, row, this.#now, 'REPORTED', report.error));
+    return undefined;
+  }
+
+  renewed(report: Round): Rejection | undefined {
+    const checked = this.#check(report);
+    if (checked !== undefined) return isRejection(checked) ? checked : undefined;
+    const { state } = this.rowOf(report.tableId) ?? {};
+    const detail = `The table ${report.tableId} to renew tiering heartbeat must in Tiering state, but in ${state} state.`;
+    return rejection('TABLE_NOT_TIERING', 'tableId', detail);
+  }
+
+  finished({ fileBytes: bytes, isForced, records: count, ...report }: Success): Rejection | undefined {
+    const row = this.#check(report);
+    if (row === undefined || isRejection(row)) return row;
+    const said = { ...(bytes === undefined ? {} : { fileBytes: bytes }), ...(count === undefined ? {} : { records: count }) };
+    this.#happened(row, tieringRoundFinished({ ...roundOf(this.#state, row, this.#now), isForced, ...said }));
+    return undefined;
+  }
+
+  /** The first table of the queue; when only reports of this heartbeat put one there, the first of those. */
+  handOut(name: string, timeoutMs: number): TieringRow | undefined {
+    const row = firstPending(this.#state.tiering) ?? [...this.#rows.values()].find(({ state }) => state === 'Pending');
+    if (row === undefined) return undefined;
+    const names = namesOf(this.#state, row.tableId);
+    this.#happened(row, tieringRoundStarted({ ...names, tieringEpoch: row.tieringEpoch, service: name, timeoutMs }));
+    return this.rowOf(row.tableId);
+  }
+
+  #happened(row: TieringRow, event: Exclude<TieringEvent, { readonly type: 'LakeTableRemoved' }>): void {
+    this.events.push(event);
+    this.#rows.delete(row.tableId); // What happened last stands last.
+    this.#rows.set(row.tableId, rowAfter(row, { at: this.#now, event, position: this.#state.position }));
+  }
+}
+
+const listOf = <T extends z.ZodType>(report: T) => z.array(report).max(tieringLimits.reports, `at most ${tieringLimits.reports} tables`);
+
+/**
+ * A tiering service says what became of the tables that it was given, and may ask for another one. In Fluss's order: failed rounds, rounds
+ * that go on, finished ones, the request. Each table gets its own answer, and none stops another.
+ *
+ * A table that the log says this service tiers, and of which it says nothing, was handed out in an answer that never arrived: it is handed
+ * out again, without an event.
+ * @returns `TieringRoundFailed`, `TieringRoundFinished`, `TieringRoundStarted`, with a `TieringAnswer`; its refusals are
+ *   FENCED_COORDINATOR_EPOCH, UNKNOWN_TABLE, FENCED_TIERING_EPOCH, TABLE_NOT_TIERING
+ */
+export const tieringHeartbeat = defineCommand({
+  name: 'tieringHeartbeat',
+  about: 'A tiering service reports on its tables, and may ask for another one.',
+  input: z.strictObject({
+    service,
+    failed: listOf(tieringReports.failure).describe('Rounds that failed.'),
+    tiering: listOf(tieringReports.renewal).describe('Rounds that go on.'),
+    finished: listOf(tieringReports.success).describe('Rounds that went well.'),
+    forced: listOf(tableId).describe('Which of the finished ones were cut short: they are due again at once.'),
+    wantsTable: z.boolean().describe('Whether it asks for a table.'),
+    alsoHas: z
+      .array(tableId)
+      .max(3 * tieringLimits.reports)
+      .describe('Tables that it knows it has, and reports on elsewhere.'),
+  }),
+  decide: (state, command, { now }): Decision<TieringEvent> => {
+    const reporting = new Reporting(state, now);
+    const forced = new Set(command.forced);
+    const answer: TieringAnswer = {
+      coordinatorEpoch: state.epoch,
+      failed: command.failed.map((report) => answered(report, reporting.failed(report))),
+      tiering: command.tiering.map((report) => answered(report, reporting.renewed(report))),
+      finished: command.finished.map((report) => answered(report, reporting.finished({ ...report, isForced: forced.has(report.tableId) }))),
+    };
+    const row = command.wantsTable ? nextTable(state, command, reporting) : undefined;
+    if (row !== undefined) answer.table = { ...namesOf(state, row.tableId), tieringEpoch: row.tieringEpoch };
+    return acceptWith(answer, ...reporting.events);
+  },
+});
+export type TieringHeartbeat = Readonly<z.infer<typeof tieringHeartbeat.input>>;
+
+function answered({ tableId: id }: Round, fault: Rejection | undefined): TieringAnswer['failed'][number] {
+  if (fault === undefined) return { tableId: id };
+  const { code, detail, remedy } = fault;
+  return { tableId: id, refusal: { code, detail, remedy } };
+}
+
+/** The table whose handing out this service never heard of, else the one that has waited for longest. */
+function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting): TieringRow | undefined {
+  const { alsoHas, failed, finished, service: name, tiering } = command;
+  const named = new Set([...[...failed, ...tiering, ...finished].map(({ tableId: id }) => id), ...alsoHas]);
+  const unheardOf = roundsOf(state.tiering, name)
+    .map(Number)
+    .find((id) => !named.has(id));
+  if (unheardOf !== undefined) return reporting.rowOf(unheardOf);
+  return reporting.handOut(name, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
+}
+
+/** What one report of an operator call comes to. */
+function reported(state: State, now: number, report: (reporting: Reporting) => Rejection | undefined): Decision<TieringEvent> {
+  const reporting = new Reporting(state, now);
+  const fault = report(reporting);
+  return fault === undefined ? accept(...reporting.events) : refused(fault);
+}
+
+/**
+ * Say that tiering of a table failed, for services that send no heartbeats. A round that is over already is passed over.
+ * @returns `TieringRoundFailed`; or, in Fluss's words, FENCED_COORDINATOR_EPOCH, UNKNOWN_TABLE, FENCED_TIERING_EPOCH
+ */
+export const reportTieringFail = defineCommand({
+  name: 'reportTieringFail',
+  about: 'Say that a round of tiering failed, and why.',
+  input: tieringReports.failure,
+  decide: (state, report, { now }) => reported(state, now, (reporting) => reporting.failed(report)),
+});
+
+/**
+ * Say that a table was tiered, for services that send no heartbeats. A round that is over already is passed over.
+ * @returns `TieringRoundFinished`; or, in Fluss's words, FENCED_COORDINATOR_EPOCH, UNKNOWN_TABLE, FENCED_TIERING_EPOCH
+ */
+export const finishTableTiering = defineCommand({
+  name: 'finishTableTiering',
+  about: 'Say that a round of tiering went well.',
+  input: z.strictObject({ ...success, isForced: z.boolean().describe('It was cut short: the table is due again at once.') }),
+  decide: (state, report, { now }) => reported(state, now, (reporting) => reporting.finished(report)),
+});
+
+/** Queue tables whose timers have run off. @returns at most so many `TieringDue`, those first whose timers ran off first */
+export const queueDueTables = defineCommand({
+  name: 'queueDueTables',
+  about: 'Queue the tables that are due to be tiered.',
+  input: z.strictObject({ atMost: z.number().int().min(1).max(tieringBatches.due) }),
+  decide: (state, { atMost }, { now }): Decision<TieringEvent> => {
+    const due = dueTables(state.tiering, now, atMost);
+    return accept(...due.map((row) => tieringDue({ ...namesOf(state, row.tableId), tieringEpoch: row.tieringEpoch + 1 })));
+  },
+});
+
+/**
+ * Give up rounds whose service was not heard of for as long as their time-out. Rounds that are over already are passed over.
+ * @returns a `TieringRoundFailed` of each, with a text that says so
+ */
+export const timeOutTieringRounds = defineCommand({
+  name: 'timeOutTieringRounds',
+  about: 'Give up rounds of tiering whose service was not heard of.',
+  input: z.strictObject({ rounds: z.array(z.strictObject({ tableId, tieringEpoch })).max(tieringBatches.timedOut) }),
+  decide: (state, { rounds }, { now }): Decision<TieringEvent> => {
+    const over = rounds.flatMap(({ tableId: id, tieringEpoch: round }) => {
+      const row = tieringOf(state.tiering, id);
+      return row?.state === 'Tiering' && row.tieringEpoch === round ? [row] : [];
+    });
+    return accept(...over.map((row) => failing(state, row, now, 'TIMED_OUT', silenceOf(row))));
+  },
+});
+
+function silenceOf({ service: name, timeoutMs = 0 }: TieringRow): string {
+  const time = timeoutMs % 1000 === 0 ? `${timeoutMs / 1000} s` : `${timeoutMs} ms`;
+  return `No heartbeat of tiering service ${name} for ${time}: the round was given up.`;
+}
+
+/**
+ * Take in lake tables that a log from before tiering was kept holds.
+ * @returns at most so many `LakeTableAdded`
+ */
+export const adoptLakeTables = defineCommand({
+  name: 'adoptLakeTables',
+  about: 'Begin to tier lake tables that were there before tiering was kept.',
+  input: z.strictObject({ atMost: z.number().int().min(1).max(tieringBatches.adopted) }),
+  decide: (state, { atMost }): Decision<TieringEvent> => {
+    const found: TableRow[] = [];
+    for (const [id, row] of state.catalog.tables.rows()) {
+      if (found.length === atMost) break;
+      if (isLakeTable(row) && !state.tiering.byTable.has(id)) found.push(row);
+    }
+    return accept(...found.sort((a, b) => a.tableId - b.tableId).map((row) => joining(state, row, 'FOUND')));
+  },
+});

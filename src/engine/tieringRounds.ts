@@ -1,0 +1,84 @@
+import { Table } from '../../projections/table.ts';
+import type { Tiering, TieringRow } from '../../projections/tiering.ts';
+import { tieringOf } from '../../projections/tiering.ts';
+import type { Command } from '../deciders/commands.ts';
+import { tieringAnswer } from '../deciders/tiering.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Outcome } from './submission.ts';
+
+const none = Table.empty<true>();
+
+/**
+ * When the services of running rounds were last heard of: soft state of the node that leads. Whoever takes the lead has heard of all of
+ * them just now. Rounds with one time-out lie in the order in which they were heard of, so only those that are over are looked at.
+ */
+export class TieringRounds {
+  readonly #clock: Clock;
+  /** By time-out in milliseconds: by table id when it was heard of, epoch milliseconds; the longest silent first. */
+  readonly #heardAt = new Map<number, Map<number, number>>();
+  readonly #timeoutMs = new Map<number, number>();
+
+  constructor(clock: Clock, tiering: Tiering) {
+    this.#clock = clock;
+    for (const [, tables] of tiering.rounds.rows()) for (const [id] of tables.rows()) this.#watch(tieringOf(tiering, Number(id)));
+  }
+
+  /** Takes up rounds that began, and leaves out those that are over. */
+  applied(before: Tiering, after: Tiering): void {
+    for (const { after: now, before: then } of after.rounds.changesSince(before.rounds)) {
+      for (const change of (now ?? none).changesSince(then ?? none)) {
+        if (change.after === true) this.#watch(tieringOf(after, Number(change.key)));
+        else this.#leaveOut(Number(change.key));
+      }
+    }
+  }
+
+  /** A heartbeat renews the rounds that it rightly names, and the one that it was handed. */
+  answered(command: Command, outcome: Outcome): void {
+    if (command.name !== 'tieringHeartbeat' || outcome.kind !== 'done') return;
+    const answer = tieringAnswer.safeParse(outcome.answer);
+    if (!answer.success) return;
+    for (const { refusal, tableId } of answer.data.tiering) if (refusal === undefined) this.#heard(tableId);
+    if (answer.data.table !== undefined) this.#heard(answer.data.table.tableId);
+  }
+
+  /** All rounds were heard of just now: nobody could be heard meanwhile. */
+  grant(): void {
+    for (const id of [...this.#timeoutMs.keys()]) this.#heard(id);
+  }
+
+  /** Rounds that were silent for as long as their time-out, at most so many. */
+  silent(atMost: number): readonly number[] {
+    const now = this.#clock.now();
+    const silent: number[] = [];
+    for (const [timeoutMs, heardAt] of this.#heardAt) {
+      for (const [id, at] of heardAt) {
+        if (now < at + timeoutMs || silent.length === atMost) break;
+        silent.push(id);
+      }
+    }
+    return silent;
+  }
+
+  #watch(row: TieringRow | undefined): void {
+    if (row?.timeoutMs === undefined) return;
+    this.#leaveOut(row.tableId);
+    this.#timeoutMs.set(row.tableId, row.timeoutMs);
+    this.#heard(row.tableId);
+  }
+
+  #heard(id: number): void {
+    const timeoutMs = this.#timeoutMs.get(id);
+    if (timeoutMs === undefined) return;
+    const heardAt = this.#heardAt.get(timeoutMs) ?? new Map<number, number>();
+    heardAt.delete(id); // What was heard last stands last.
+    this.#heardAt.set(timeoutMs, heardAt.set(id, this.#clock.now()));
+  }
+
+  #leaveOut(id: number): void {
+    const timeoutMs = this.#timeoutMs.get(id) ?? 0;
+    this.#timeoutMs.delete(id);
+    this.#heardAt.get(timeoutMs)?.delete(id);
+    if (this.#heardAt.get(timeoutMs)?.size === 0) this.#heardAt.delete(timeoutMs);
+  }
+}
