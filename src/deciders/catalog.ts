@@ -51,7 +51,7 @@ import {
 } from './tableRules.ts';
 
 /** What one command does must fit into one entry of the log, and be folded in a moment. */
-const limits = { partitionsPerCommand: 100, tablesInCascade: 200, bucketsInCascade: 50_000 } as const;
+const limits = { partitionsPerCommand: 100, tablesInCascade: 200, bucketsInCascade: catalogLimits.bucketsOfTable } as const;
 
 /** Names are looked at by the rules, which say what is wrong with them in Fluss's words. */
 const name = z.string().max(1000);
