@@ -1,7 +1,6 @@
 import { bucketLimits } from '../../events/buckets.ts';
 import { durationMsOf } from '../../projections/configs.ts';
-import { type ServerRow, serverOf } from '../../projections/servers.ts';
-import type { State } from '../../projections/state.ts';
+import { type ServerRow, type Servers, serverOf } from '../../projections/servers.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SubmitOwn } from './duties.ts';
 import type { Replica } from './replica.ts';
@@ -65,8 +64,9 @@ export function startElections({ clock, replica, submit }: ServerDutyParts): () 
     command: () => ({ name: 'electLeaders', atMost: bucketLimits.perEvent }),
     subject: 'elect',
   });
+  const someStop = stoppingSeen();
   const stopWaking = replica.onApplied(({ before, after }) => {
-    if (before.servers !== after.servers || (before.buckets !== after.buckets && someStop(after))) duty.wake();
+    if (before.servers !== after.servers || (before.buckets !== after.buckets && someStop(after.servers))) duty.wake();
   });
   return () => {
     stopWaking();
@@ -74,8 +74,19 @@ export function startElections({ clock, replica, submit }: ServerDutyParts): () 
   };
 }
 
-/** A server that is about to stop leads on until another one is in sync. */
-function someStop({ servers }: State): boolean {
-  for (const [, { status }] of servers.byId.rows()) if (status === 'STOPPING') return true;
+/**
+ * Whether a server is about to stop: it leads on until another one is in sync. The answer is kept, because it is asked for with every entry
+ * that changes buckets, and few of those change servers.
+ */
+export function stoppingSeen(): (servers: Servers) => boolean {
+  let known: { readonly servers: Servers; readonly isSeen: boolean } | undefined;
+  return (servers) => {
+    if (known?.servers !== servers) known = { servers, isSeen: hasStopping(servers) };
+    return known.isSeen;
+  };
+}
+
+function hasStopping({ byId }: Servers): boolean {
+  for (const [, { status }] of byId.rows()) if (status === 'STOPPING') return true;
   return false;
 }

@@ -6,9 +6,13 @@
 import { expect, test, vi } from 'vitest';
 import { leaderCount } from '../../projections/buckets.ts';
 import { serverOf } from '../../projections/servers.ts';
+import { Table } from '../../projections/table.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import type { Node } from '../../src/engine/node.ts';
+import { stoppingSeen } from '../../src/engine/serverDuties.ts';
+import { stateAfter } from '../support/given.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
+import { buckets as assigned, inSync, lost, servers, stopping } from '../support/tablets.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
 
 const leaseMs = 10_000;
@@ -120,4 +124,18 @@ test('what a lost server led is led by others, and by itself when nobody else is
   await vi.waitFor(() => expect(node.state.buckets.leaderless.size).toBe(0), eventually);
   expect(leaderCount(node.state.buckets, 1)).toBe(600);
   await cluster.stop();
+});
+
+test('all servers are looked through for one that is about to stop only when they have changed', () => {
+  const begun = [...servers(0, 1), assigned([0, 1])];
+  const [calm, moved, leaving, gone] = [[], [inSync(0, [0, [0]])], [stopping(1)], [stopping(1), lost(1)]].map((more) =>
+    stateAfter(...begun, ...more),
+  );
+  const rows = vi.spyOn(Table.prototype, 'rows');
+  const seen = stoppingSeen();
+  const answers = [calm, calm, moved, leaving, leaving, gone, gone].map((state) => state !== undefined && seen(state.servers));
+  const looks = rows.mock.calls.length;
+  rows.mockRestore();
+  expect(answers).toEqual([false, false, false, true, true, false, false]);
+  expect(looks).toBe(4); // `moved` is of another log: its servers are equal to those of `calm`, and not the same.
 });
