@@ -29,7 +29,7 @@ import { type Applied, begin, newServers, proceed, settle } from './moves.ts';
 
 /**
  * How long the pieces of a plan may take to arrive, and bounds of what one decision does: its events must fit into one entry. The largest,
- * about ten replicas each with ids of ten digits, have 900 bytes, so 200 of them and the few that follow have 180 KB of 255.
+ * of ten replicas with ids of ten digits, have 900 bytes, so 200 of them and the few that follow have 180 KB of 255.
  */
 const limits = { planWithinMs: 60_000, eventsPerDecision: 200, waitingLookedAt: 1000 } as const;
 const moves = z.array(plannedMove).max(rebalanceLimits.movesPerEvent, `at most ${rebalanceLimits.movesPerEvent} moves in one piece`);
@@ -231,7 +231,8 @@ export const timeOutMove = defineCommand({
 /**
  * Stop a rebalance; without an id the one that runs. Each bucket that is moving is left with a full set of replicas, the original ones
  * where that is still possible.
- * @returns `LeadersElected` where leaders are lost, for each of those buckets `MoveCanceled`, then `RebalanceCanceled`; or NO_REBALANCE, UNKNOWN_REBALANCE, REBALANCE_OVER
+ * @returns `LeadersElected` where leaders are lost, for each of those buckets `MoveCanceled`, then `RebalanceCanceled`; or NO_REBALANCE,
+ *   UNKNOWN_REBALANCE, REBALANCE_OVER
  */
 export const cancelRebalance = defineCommand({
   name: 'cancelRebalance',
