@@ -1,2 +1,2 @@
 /** This release; test/cli holds it together with package.json, which an image does not have at hand. */
-export const release = '0.4.0';
+export const release = '0.5.0';

@@ -1,4 +1,4 @@
-/** The life of a cluster of tablet servers: servers, tags, tables, elections, and rebalances that end in every way there is. */
+/** The life of a cluster of tablet servers: servers, tags, tables, elections, rebalances and tiering that end in every way there is. */
 import { type BucketEvent, bucketsAssigned } from '../../events/buckets.ts';
 import {
   type CatalogEvent,
@@ -13,13 +13,15 @@ import {
 } from '../../events/catalog.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import type { PlannedMove } from '../../events/rebalance.ts';
+import type { TieringEvent } from '../../events/tiering.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import type { Chapter } from '../support/given.ts';
 import { Teller } from './metaServiceActs.ts';
+import { tieringActs } from './tieringActs.ts';
 
 const minuteMs = 60_000;
 /** What an operator does or a server reports; or what came of a change of the catalog. */
-type Act = Command | { readonly name: string; readonly events: readonly (BucketEvent | CatalogEvent)[] };
+type Act = Command | { readonly name: string; readonly events: readonly (BucketEvent | CatalogEvent | TieringEvent)[] };
 
 export const processOf = (serverId: number, start = 1): { readonly serverId: number; readonly incarnation: string } => ({
   serverId,
@@ -187,6 +189,7 @@ const acts: readonly Act[] = [
   { name: 'loseServer', ...processOf(3), because: 'LEASE_EXPIRED' },
   elect,
   registration(3, 2, 'new-disk-of'),
+  ...tieringActs,
   ...dropActs,
 ];
 /** Those that can be given at any time, in any order, and are refused where they do not fit. */

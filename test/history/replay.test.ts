@@ -69,7 +69,7 @@ test.each([
   expect(state).toEqual(last);
   const ofMetaService = ['clusters', 'computeNodes', 'instances', 'storage', 'tablets', 'transactions'];
   const ofAccess = ['acls', 'dataKeys', 'tokens'];
-  const ofFluss = ['buckets', 'catalog', 'rebalance', 'serverTags', 'servers'];
+  const ofFluss = ['buckets', 'catalog', 'rebalance', 'serverTags', 'servers', 'tiering'];
   const others = ['configs', 'coordinators', 'deadlines', 'leadership'];
   expect(Object.keys(last).sort()).toEqual([...ofMetaService, ...ofAccess, ...ofFluss, ...others].sort());
 });

@@ -13,6 +13,7 @@ const bookkeeping: readonly (readonly [string, string?])[] = [
   ['commands'],
   ['subjects'],
   ['deadlines', 'hours'],
+  ...['agenda', 'queue', 'queueHead', 'queueEnd', 'rounds', 'failing', 'formerEpochs'].map((part) => ['tiering', part] as const),
 ];
 export const isBookkeeping = (path: readonly (string | number)[]): boolean =>
   bookkeeping.some(([field, part]) => path[0] === field && (part === undefined || path[1] === part));
