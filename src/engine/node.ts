@@ -435,7 +435,7 @@ export class Node {
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
-      startTiering({ clock, replica: this.replica, rounds, submit }),
+      startTiering({ clock, membership, replica: this.replica, rounds, submit }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

@@ -4,6 +4,7 @@ import { dueTables, nextDueAt, tieringOf } from '../../projections/tiering.ts';
 import type { Command } from '../deciders/commands.ts';
 import { tieringBatches } from '../deciders/tiering.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Membership } from '../ports/membership.ts';
 import type { SubmitOwn } from './duties.ts';
 import type { Replica } from './replica.ts';
 import type { TieringRounds } from './tieringRounds.ts';
@@ -14,6 +15,7 @@ export interface TieringDutyParts {
   readonly replica: Replica;
   readonly rounds: TieringRounds;
   readonly submit: SubmitOwn;
+  readonly membership: Pick<Membership, 'members' | 'onChange'>;
 }
 
 /** How exactly timers of tables run off. */
@@ -79,8 +81,19 @@ function timingOut({ tiering }: State, silent: readonly number[]): Command | und
   return over.length === 0 ? undefined : { name: 'timeOutTieringRounds', rounds: over };
 }
 
-/** Takes in the lake tables of a log that an older release wrote. */
-function startAdoption({ clock, replica, submit }: TieringDutyParts): () => void {
-  const command = (): Command => ({ name: 'adoptLakeTables', atMost: tieringBatches.adopted });
-  return untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'adopt-lake-tables' }).stop;
+/** Takes in the lake tables of a log that an older release wrote, once there is no node any more that could not read what it then writes. */
+function startAdoption({ clock, membership, replica, submit }: TieringDutyParts): () => void {
+  const canAllRead = (): boolean => membership.members().every(({ release }) => !/^0\.[1-4]\./.test(release));
+  const command = (): Command | undefined => (canAllRead() ? { name: 'adoptLakeTables', atMost: tieringBatches.adopted } : undefined);
+  const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'adopt-lake-tables' });
+  let couldAllRead = canAllRead();
+  const stopWatching = membership.onChange(() => {
+    const isNewlyRead = !couldAllRead && canAllRead();
+    couldAllRead = canAllRead();
+    if (isNewlyRead) duty.wake();
+  });
+  return () => {
+    stopWatching();
+    duty.stop();
+  };
 }

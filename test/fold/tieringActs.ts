@@ -1,4 +1,4 @@
-/** Lake tables from the day they are found or switched on: rounds that end in every way there is. They follow the tables of flussActs.ts. */
+/** Lake tables, found or switched on, with rounds that end in every way there is. They follow the tables of flussActs.ts. */
 import { type CatalogEvent, tableAltered, tableCreated, tableDropped } from '../../events/catalog.ts';
 import { freshnessChanged, lakeTableAdded, lakeTableRemoved, type TieringEvent } from '../../events/tiering.ts';
 import type { Command } from '../../src/deciders/commands.ts';
