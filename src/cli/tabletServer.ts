@@ -1,10 +1,9 @@
 import { duration, memorySize, wholeMs } from '../../projections/configValues.ts';
-import { secureFetch } from '../interfaces/tls/secureFetch.ts';
-import { CoordinatorClient, type HttpFetch } from '../tablet-server/coordinatorClient.ts';
+import { CoordinatorClient } from '../tablet-server/coordinatorClient.ts';
 import { parseEndpoint } from '../tablet-server/dataClient.ts';
 import { TabletServer, type TabletServerOptions } from '../tablet-server/server.ts';
 import { TabletServerRefused } from '../tablet-server/store.ts';
-import { clientAgent } from './clientTls.ts';
+import { fetchOver, urlsIn } from './coordinatorFlags.ts';
 import { type CommandFailure, exitStatus, refusal, wrongUsage } from './exit.ts';
 import type { Implementations } from './implementations.ts';
 import type { OperatorOptions } from './operatorClient.ts';
@@ -115,23 +114,6 @@ function checked(flags: TabletServerFlags): Checked {
 
 const noAddress = (flag: string, given: string): CommandFailure =>
   wrongUsage(`--${flag} '${given}' is no address`, 'Give HOST:PORT, such as 127.0.0.1:9200.');
-
-/** @throws CommandFailure for an address that is none */
-function urlsIn(list: string): readonly string[] {
-  return list.split(',').map((piece) => {
-    const text = piece.trim();
-    const url = URL.canParse(text) ? new URL(text) : undefined;
-    if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '' && /^\/?$/.test(url.pathname)) return url.origin;
-    throw wrongUsage(`--coordinator '${text}' is not the address of a node`, 'Give http://HOST:PORT, several with commas between.');
-  });
-}
-
-/** Plain calls go through what is built in; TLS through an agent that believes whom the flags name. */
-async function fetchOver(urls: readonly string[], flags: TabletServerFlags): Promise<HttpFetch> {
-  const agent = urls.some((url) => url.startsWith('https:')) ? await clientAgent(flags) : undefined;
-  return (url, request) =>
-    url.protocol === 'https:' && agent !== undefined ? secureFetch(url, request, agent) : fetch(url, { ...request, redirect: 'error' });
-}
 
 function banner(
   { endpoint }: TabletServer,

@@ -1,39 +1,7 @@
 import { z } from 'zod';
+import { bodyOf, Nodes, type NodesOptions } from '../node-client/nodes.ts';
 import { type Assignment, assignment } from './assignment.ts';
 import type { BucketRef } from './bucket.ts';
-
-/** `fetch`, or the same over TLS with certificates of one's own. */
-export type HttpFetch = (
-  url: URL,
-  request: {
-    readonly method: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body?: string;
-    readonly signal: AbortSignal;
-  },
-) => Promise<Response>;
-
-/** No node could carry out the request now; it may have arrived all the same. Trying again later may succeed. */
-export class CoordinatorUnavailable extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = 'CoordinatorUnavailable';
-  }
-}
-
-/** The coordinator said no. */
-export class CoordinatorRefused extends Error {
-  readonly status: number;
-  readonly code: string;
-  readonly remedy: string;
-  constructor(status: number, code: string, detail: string, remedy: string) {
-    super(detail);
-    this.name = 'CoordinatorRefused';
-    this.status = status;
-    this.code = code;
-    this.remedy = remedy;
-  }
-}
 
 export interface Registration {
   readonly directoryId: string;
@@ -66,7 +34,6 @@ const registered = z.object({ clusterId: z.string().min(1), leaseMs, position })
 const beaten = z.object({ known: z.boolean(), leaseMs });
 const reported = z.object({ position });
 const shutting = z.object({ position, leading: z.int().min(0) });
-const problem = z.object({ code: z.string(), detail: z.string().optional(), title: z.string().optional(), remedy: z.string().optional() });
 
 const answerMs = 10_000;
 
@@ -79,26 +46,18 @@ export interface AssignmentQuery {
   readonly waitMs: number;
 }
 
-export interface CoordinatorClientOptions {
+export interface CoordinatorClientOptions extends NodesOptions {
   readonly serverId: number;
-  /** `http://host:port` of nodes; any of them answers. */
-  readonly urls: readonly string[];
-  /** The header of that name. */
-  readonly authorization?: string;
-  readonly fetch: HttpFetch;
 }
 
-/**
- * The coordinator as a tablet server asks it. A node that cannot be reached or answers 503 is passed over for the next one; the one that
- * answered last is asked first. Every request may be repeated.
- */
+/** The coordinator as a tablet server asks it. Every request may be repeated. */
 export class CoordinatorClient {
-  #urls: readonly string[];
-  readonly #options: CoordinatorClientOptions;
+  readonly #nodes: Nodes;
+  readonly #serverId: number;
 
-  constructor(options: CoordinatorClientOptions) {
-    this.#urls = options.urls;
-    this.#options = options;
+  constructor({ serverId, ...options }: CoordinatorClientOptions) {
+    this.#nodes = new Nodes(options);
+    this.#serverId = serverId;
   }
 
   /**
@@ -121,8 +80,8 @@ export class CoordinatorClient {
    */
   async assignment(query: AssignmentQuery, signal: AbortSignal): Promise<Assignment | { readonly unchangedAt: number }> {
     const { after, from, incarnation, waitMs } = query;
-    const path = `assignment?after=${after}&from=${from}&waitMs=${waitMs}&incarnation=${encodeURIComponent(incarnation)}`;
-    const response = await this.#ask('GET', path, undefined, waitMs + answerMs, signal);
+    const what = `assignment?after=${after}&from=${from}&waitMs=${waitMs}&incarnation=${encodeURIComponent(incarnation)}`;
+    const response = await this.#nodes.ask({ method: 'GET', path: this.#path(what), timeoutMs: waitMs + answerMs, signal });
     if (response.status === 204) return { unchangedAt: position.catch(after).parse(Number(response.headers.get('chancery-position'))) };
     return assignment.parse(await bodyOf(response));
   }
@@ -133,15 +92,8 @@ export class CoordinatorClient {
    * @returns the position at or after which an assignment shows what came of it. @throws CoordinatorUnavailable, CoordinatorRefused
    */
   async reportIsr(incarnation: string, buckets: readonly IsrReport[]): Promise<number> {
-    const [url = '', ...others] = this.#urls;
-    try {
-      const response = await this.#send(url, 'POST', 'isr', { incarnation, buckets }, answerMs);
-      if (response.ok) return reported.parse(await bodyOf(response)).position;
-      throw await refusalIn(response);
-    } catch (error) {
-      this.#urls = [...others, url];
-      throw error instanceof CoordinatorRefused ? error : new CoordinatorUnavailable(`${url}: ${reasonOf(error)}`);
-    }
+    const request = { method: 'POST', path: this.#path('isr'), body: { incarnation, buckets }, timeoutMs: answerMs };
+    return reported.parse(await this.#nodes.askOne(request)).position;
   }
 
   /** @returns how many buckets this server still leads. @throws CoordinatorUnavailable, CoordinatorRefused */
@@ -155,65 +107,10 @@ export class CoordinatorClient {
   }
 
   async #json(method: string, what: string, body: unknown, timeoutMs = answerMs): Promise<unknown> {
-    return await bodyOf(await this.#ask(method, what, body, timeoutMs));
+    return await bodyOf(await this.#nodes.ask({ method, path: this.#path(what), body, timeoutMs }));
   }
 
-  async #ask(method: string, what: string, body: unknown, timeoutMs: number, signal?: AbortSignal): Promise<Response> {
-    const failures: string[] = [];
-    for (const url of this.#urls) {
-      try {
-        const response = await this.#send(url, method, what, body, timeoutMs, signal);
-        if (response.status !== 503) this.#urls = [url, ...this.#urls.filter((other) => other !== url)];
-        if (response.ok) return response;
-        const refused = await refusalIn(response);
-        if (response.status !== 503) throw refused;
-        failures.push(`${url}: ${refused.code}: ${refused.message}`);
-      } catch (error) {
-        if (error instanceof CoordinatorRefused || signal?.aborted === true) throw error;
-        failures.push(`${url}: ${reasonOf(error)}`);
-      }
-    }
-    throw new CoordinatorUnavailable(failures.join('; '));
+  #path(what: string): string {
+    return `/v1/servers/${this.#serverId}/${what}`;
   }
-
-  #send(url: string, method: string, what: string, body: unknown, timeoutMs: number, signal?: AbortSignal): Promise<Response> {
-    const { authorization, fetch, serverId } = this.#options;
-    const timeout = AbortSignal.timeout(Math.ceil(timeoutMs));
-    return fetch(new URL(`/v1/servers/${serverId}/${what}`, url), {
-      method,
-      headers: {
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
-    });
-  }
-}
-
-async function bodyOf(response: Response): Promise<unknown> {
-  try {
-    return await response.json();
-  } catch (error) {
-    throw new CoordinatorUnavailable(`${response.url} broke off its answer: ${reasonOf(error)}`);
-  }
-}
-
-async function refusalIn(response: Response): Promise<CoordinatorRefused> {
-  const said = problem.safeParse(await response.json().catch(() => undefined));
-  if (!said.success)
-    return new CoordinatorRefused(
-      response.status,
-      `HTTP_${response.status}`,
-      `${response.url} answered ${response.status} ${response.statusText}`,
-      'Is this the address of a Chancery node?',
-    );
-  const { code, detail, remedy = '', title = '' } = said.data;
-  return new CoordinatorRefused(response.status, code, detail ?? title, remedy);
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  return error.name === 'TimeoutError' ? 'no answer in time' : (cause?.code ?? cause?.message ?? error.message);
 }

@@ -1,9 +1,10 @@
 import { nanoid } from 'nanoid';
+import { CoordinatorRefused, CoordinatorUnavailable } from '../node-client/nodes.ts';
+import { Pacer } from '../node-client/pacer.ts';
 import type { Logger } from '../ports/logger.ts';
-import { type CoordinatorClient, CoordinatorRefused, CoordinatorUnavailable } from './coordinatorClient.ts';
+import type { CoordinatorClient } from './coordinatorClient.ts';
 import { type Address, DataServer } from './dataServer.ts';
 import { IsrReports } from './isrReports.ts';
-import { Pacer } from './pacer.ts';
 import { ReplicaSet } from './replicaSet.ts';
 import { defaultRequestLimits } from './requests.ts';
 import { Store, TabletServerRefused } from './store.ts';

@@ -17,6 +17,9 @@ const engine = 'src/engine/';
 
 const authentication = 'src/authentication/';
 
+/** What runs beside the nodes, and how it asks them. */
+const beside = 'src/(tablet-server|tiering-service|node-client)/';
+
 const serving = [events, projections, engine, deciders, authentication, ports, rejection, 'node:', 'zod$'];
 
 /** Who may import what: the first folder that fits decides. Paths are from the top, packages by name. */
@@ -28,7 +31,10 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   [deciders, events, projections, deciders, 'src/rebalance/', rejection, 'zod$'],
   ['src/rebalance/', events, projections, 'src/rebalance/'],
   ['src/files/', 'src/files/', 'node:', 'zod$'],
-  ['src/tablet-server/', events, 'src/tablet-server/', 'src/files/', ports, 'node:', 'nanoid$', 'zod$'],
+  // How processes beside the nodes ask them.
+  ['src/node-client/', 'src/node-client/', 'zod$'],
+  ['src/tablet-server/', events, 'src/tablet-server/', 'src/node-client/', 'src/files/', ports, 'node:', 'nanoid$', 'zod$'],
+  ['src/tiering-service/', events, 'src/tiering-service/', 'src/node-client/', 'src/files/', ports, 'node:', 'nanoid$', 'zod$'],
   ['src/log/port.ts', events, 'src/ports/'],
   ['src/log/zookeeper/', events, logParts, 'src/log/zookeeper/', 'src/ports/', 'node:', 'nanoid$', 'zod$', 'node-zookeeper-client$'],
   ['src/log/file/', events, logParts, 'src/log/file/', 'src/files/', 'src/ports/', 'node:', 'zod$'],
@@ -40,7 +46,7 @@ const mayImport: readonly (readonly [of: string, ...allowed: readonly string[]])
   ['src/interfaces/sql/', ...serving, 'src/interfaces/', 'chevrotain$', 'cli-table3$', '@duckdb/node-api$'],
   ['src/interfaces/', ...serving, 'src/interfaces/', 'fastify', '@fastify/', 'prom-client$'],
   // The command line is a client of the interfaces; what it starts in this process it asks main for.
-  ['src/cli/', ...serving, 'src/cli/', 'src/interfaces/', 'src/tablet-server/', 'nanoid$', 'commander$', 'cli-', 'yaml$'],
+  ['src/cli/', ...serving, 'src/cli/', 'src/interfaces/', beside, 'nanoid$', 'commander$', 'cli-', 'yaml$'],
   // The process beside a node that answers questions about the past: where the engine's history meets SQL.
   ['src/historyProcess.ts', events, projections, engine, 'src/interfaces/sql/', rejection, 'node:'],
   ['src/main.ts', events, projections, 'src/', 'node:', 'nanoid$', 'pino$', 'commander$'],

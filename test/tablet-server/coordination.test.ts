@@ -5,7 +5,8 @@
 import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { CoordinatorClient, type HttpFetch } from '../../src/tablet-server/coordinatorClient.ts';
+import type { HttpFetch } from '../../src/node-client/nodes.ts';
+import { CoordinatorClient } from '../../src/tablet-server/coordinatorClient.ts';
 import { TabletServerRefused } from '../../src/tablet-server/store.ts';
 import { append, bytesIn, connected, coordinator, digestOf, equalReplicas, folder, patience, tabletServer } from './servers.ts';
 
