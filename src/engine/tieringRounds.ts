@@ -1,12 +1,9 @@
-import { Table } from '../../projections/table.ts';
 import type { Tiering, TieringRow } from '../../projections/tiering.ts';
 import { tieringOf } from '../../projections/tiering.ts';
 import type { Command } from '../deciders/commands.ts';
 import { tieringAnswer } from '../deciders/tiering.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outcome } from './submission.ts';
-
-const none = Table.empty<true>();
 
 /**
  * When the services of running rounds were last heard of: soft state of the node that leads. Whoever takes the lead has heard of all of
@@ -23,13 +20,11 @@ export class TieringRounds {
     for (const [, tables] of tiering.rounds.rows()) for (const [id] of tables.rows()) this.#watch(tieringOf(tiering, Number(id)));
   }
 
-  /** Takes up rounds that began, and leaves out those that are over. */
+  /** Takes up rounds that began, and leaves out those that are over. Within one entry a table may change hands, or begin a round anew. */
   applied(before: Tiering, after: Tiering): void {
-    for (const { after: now, before: then } of after.rounds.changesSince(before.rounds)) {
-      for (const change of (now ?? none).changesSince(then ?? none)) {
-        if (change.after === true) this.#watch(tieringOf(after, Number(change.key)));
-        else this.#leaveOut(Number(change.key));
-      }
+    for (const { after: now, before: then, key } of after.byTable.changesSince(before.byTable)) {
+      if (now?.state !== 'Tiering') this.#leaveOut(Number(key));
+      else if (then?.state !== 'Tiering' || then.tieringEpoch !== now.tieringEpoch) this.#watch(now);
     }
   }
 
