@@ -1,6 +1,7 @@
 import type { Moment, SelectOptions, SelectResult } from './port.ts';
 
-export type ColumnType = 'VARCHAR' | 'BIGINT' | 'INTEGER' | 'TIMESTAMP_LTZ(3)' | 'JSON';
+/** STRING is what Flink calls VARCHAR without a length: where a column's type is laid down in its words. */
+export type ColumnType = 'VARCHAR' | 'STRING' | 'BIGINT' | 'INTEGER' | 'TIMESTAMP_LTZ(3)' | 'JSON';
 export interface SysColumn {
   /** Not `at`, which DuckDB reads as the clause. */
   readonly name: string;

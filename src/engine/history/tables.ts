@@ -12,6 +12,8 @@ import { rebalanceTables } from './rebalanceTables.ts';
 import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable, SysTables } from './selector.ts';
 import { serverTable } from './serverTable.ts';
 import { type Sees, viewOfTable } from './tableAccess.ts';
+import { failureRows, failureTable } from './tieringFailureTable.ts';
+import { tieringTables } from './tieringTables.ts';
 import type { Timeline } from './timeline.ts';
 import { tokenTable } from './tokenTable.ts';
 
@@ -94,6 +96,7 @@ const stateTables: readonly StateTable[] = [
   dataKeyTable,
   serverTable,
   ...rebalanceTables,
+  ...tieringTables,
   tokenTable,
 ];
 
@@ -102,6 +105,7 @@ export const sysTables: readonly SysTable[] = [
   clusterConfigs,
   coordinators,
   events,
+  failureTable,
   procedures,
   ...stateTables.map(({ table }) => table),
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -115,6 +119,7 @@ export function sysTablesOf(timeline: Timeline, { asker, live }: Reader): SysTab
       const sees = viewOfTable(timeline.state, asker, table);
       const position = moment === undefined ? now : timeline.positionOf(moment);
       if (table === 'events') yield* eventRows(timeline, position, hint, signal);
+      else if (table === failureTable.name) yield* failureRows(timeline, position, hint, signal);
       else if (table === 'procedures') yield procedureRows(moment, live);
       else {
         const state = await timeline.stateAt({ position }, signal);

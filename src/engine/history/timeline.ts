@@ -6,6 +6,7 @@ import { eventPage } from './eventPages.ts';
 import { foldUpTo, lastPositionIn } from './fold.ts';
 import { PastStates } from './pastStates.ts';
 import { type EventPage, type EventQuery, HistoryRefused, type Moment } from './port.ts';
+import { RecentFailures } from './tieringFailures.ts';
 
 /**
  * Reads the log: the texts of up to `limit` entries after an index, oldest first. Fewer may come, none only at the end.
@@ -29,6 +30,7 @@ const patience = { tries: 6, ms: 10 } as const;
  */
 export class Timeline {
   readonly index = new EntryIndex();
+  readonly failures: RecentFailures;
   readonly #readTexts: ReadTexts;
   readonly #past = new PastStates();
   #state: State = initialState();
@@ -37,8 +39,9 @@ export class Timeline {
   #wanted = 0;
   #limit: number = readLimits.first;
 
-  constructor(readTexts: ReadTexts) {
+  constructor(readTexts: ReadTexts, failures = new RecentFailures()) {
     this.#readTexts = readTexts;
+    this.failures = failures;
   }
 
   /** The newest state that is folded. */
@@ -98,7 +101,10 @@ export class Timeline {
       fold.add(entries);
       throw error;
     } finally {
-      for (const entry of entries) this.index.add(entry);
+      for (const entry of entries) {
+        this.index.add(entry);
+        this.failures.add(entry);
+      }
       this.#state = fold.finish();
       this.#past.climb(this.#state);
     }

@@ -25,7 +25,7 @@ import {
 import { SqlRefused } from './errors.ts';
 import { quotedName } from './timeTravel.ts';
 
-export type ColumnType = 'VARCHAR' | 'BIGINT' | 'INTEGER' | 'DOUBLE' | 'BOOLEAN' | 'TIMESTAMP_LTZ(3)' | 'JSON';
+export type ColumnType = 'VARCHAR' | 'STRING' | 'BIGINT' | 'INTEGER' | 'DOUBLE' | 'BOOLEAN' | 'TIMESTAMP_LTZ(3)' | 'JSON';
 
 /** A column of a table. `about` is for DESCRIBE; names in lower case, and not `at`, which DuckDB reads as the clause. */
 export interface Column {
@@ -48,6 +48,7 @@ export type Cell = string | number | boolean | null | readonly Cell[] | { readon
 
 const duckTypes: Readonly<Record<ColumnType, { readonly ddl: string; readonly chunk: DuckDBType }>> = {
   VARCHAR: { ddl: 'VARCHAR', chunk: VARCHAR },
+  STRING: { ddl: 'VARCHAR', chunk: VARCHAR },
   BIGINT: { ddl: 'BIGINT', chunk: BIGINT },
   INTEGER: { ddl: 'INTEGER', chunk: INTEGER },
   DOUBLE: { ddl: 'DOUBLE', chunk: DOUBLE },
@@ -103,6 +104,7 @@ function sourceValue(table: string, column: Column, cell: SourceCell | undefined
   };
   switch (column.type) {
     case 'VARCHAR':
+    case 'STRING':
     case 'JSON':
       return typeof cell === 'string' ? cell : unfit();
     case 'BIGINT':

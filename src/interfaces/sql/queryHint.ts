@@ -53,7 +53,7 @@ type ColumnOf = (value: Json | undefined) => HintColumn | undefined;
 function constantFor(column: HintColumn, value: Json | undefined): string | number | undefined {
   if (!isObject(value) || value['class'] !== 'CONSTANT' || !isObject(value['value'])) return undefined;
   const constant = value['value']['value'];
-  if (column.type === 'VARCHAR' && typeof constant === 'string') return constant;
+  if ((column.type === 'VARCHAR' || column.type === 'STRING') && typeof constant === 'string') return constant;
   const numeric = column.type === 'BIGINT' || column.type === 'INTEGER';
   return numeric && Number.isSafeInteger(constant) && isIntegerType(value['value']['type']) ? (constant as number) : undefined;
 }
