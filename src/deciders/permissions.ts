@@ -309,6 +309,8 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'GET /v1/rebalances/:rebalanceId/moves': describe,
   'GET /v1/rebalances/:rebalanceId/stream': describe,
   'POST /v1/rebalances/:rebalanceId/cancel': act,
+  'POST /v1/tiering/heartbeats': act,
+  'GET /v1/tiering/statuses': known,
 };
 
 /** @param route as it was registered: `/v1/configs/:key` @returns undefined when nothing is said about it */

@@ -79,6 +79,8 @@ export const operatorRows: readonly OperatorRow[] = [
   get('DESCRIBE', '/v1/rebalances/:rebalanceId/moves', '/v1/rebalances/rebalance-x/moves'),
   get('DESCRIBE', '/v1/rebalances/:rebalanceId/stream', '/v1/rebalances/rebalance-x/stream'),
   send('WRITE', 'POST', '/v1/rebalances/:rebalanceId/cancel', '/v1/rebalances/rebalance-x/cancel', {}),
+  send('WRITE', 'POST', '/v1/tiering/heartbeats', '/v1/tiering/heartbeats', { service: 's1' }),
+  get('known', '/v1/tiering/statuses'),
   get('DESCRIBE', '/v1/servers'),
   get('DESCRIBE', '/v1/servers/:serverId', '/v1/servers/7'),
   send('ALTER', 'DELETE', '/v1/servers/:serverId', '/v1/servers/7'),

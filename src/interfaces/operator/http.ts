@@ -54,6 +54,7 @@ import { stateRoutes } from './state.ts';
 import { statusRoutes } from './status.ts';
 import { submissionRoutes } from './submissions.ts';
 import { tabletServerRoutes } from './tabletServers.ts';
+import { tieringRoutes } from './tiering.ts';
 import { tokenRoutes } from './tokens.ts';
 import { verdictRoutes } from './verdicts.ts';
 
@@ -172,6 +173,7 @@ function registerRoutes(
   const { authenticator, streams } = own;
   const copying = new CopyingBoard(node, parts);
   void http.register(rebalanceRoutes, { node, rebalancing: parts.rebalancing, copying, authenticator, streams });
+  void http.register(tieringRoutes, { node });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, {
     node,
@@ -258,7 +260,13 @@ function problemOfFramework(error: unknown, logger: Logger, request = ''): Probl
   const { code, statusCode } = (typeof error === 'object' && error !== null ? error : {}) as { code?: string; statusCode?: number };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return problemOfRejection(rejection('TOO_LARGE', '', 'the body is larger than this address takes: 1 MB, or 4 MB between nodes'));
+      return problemOfRejection(
+        rejection(
+          'TOO_LARGE',
+          '',
+          'the body is larger than this address takes: 1 MB; 4 MB for heartbeats of tiering services and between nodes',
+        ),
+      );
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return problem('UNSUPPORTED_MEDIA_TYPE', 'the body is not said to be JSON');
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':

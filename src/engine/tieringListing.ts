@@ -1,0 +1,254 @@
+import { databaseOf, type TableRow, tableById, tableOf } from '../../projections/catalog.ts';
+import type { State } from '../../projections/state.ts';
+import { Table } from '../../projections/table.ts';
+import { dueAtOf, type Tiering, type TieringRow, tieringOf } from '../../projections/tiering.ts';
+import type { RestingState } from '../../projections/tieringStates.ts';
+import { type Rejection, rejection } from '../rejection.ts';
+
+/** What is told of a lake table. Times are epoch milliseconds. */
+export interface TieringStatus {
+  readonly tableId: number;
+  readonly database: string;
+  readonly table: string;
+  readonly status: RestingState;
+  readonly tieringEpoch: number;
+  readonly lastTieredAt?: number;
+  readonly lastError?: string;
+  readonly lastErrorAt?: number;
+  /** When it came into its state. */
+  readonly since: number;
+  readonly freshnessMs: number;
+  /** When its timer runs off; only while Scheduled. */
+  readonly dueAt?: number;
+  readonly failures: number;
+  readonly failuresInRow: number;
+  /** Only while Tiering. */
+  readonly service?: string;
+  readonly lastDurationMs?: number;
+  readonly fileBytes?: number;
+  readonly records?: number;
+}
+
+/** @param named the row of the same table in the catalog, or as much of it */
+export function statusOf(row: TieringRow, { database, table }: Pick<TableRow, 'database' | 'table'>): TieringStatus {
+  const { errorAt, errorText, fileBytes, lastDurationMs, lastTieredAt, records, service, state } = row;
+  const { failures, failuresInRow, freshnessMs, since, tableId, tieringEpoch } = row;
+  return {
+    tableId,
+    database,
+    table,
+    status: state,
+    tieringEpoch,
+    ...(lastTieredAt === undefined ? {} : { lastTieredAt }),
+    ...(errorText === undefined ? {} : { lastError: errorText }),
+    ...(errorAt === undefined ? {} : { lastErrorAt: errorAt }),
+    since,
+    freshnessMs,
+    ...(state === 'Scheduled' ? { dueAt: dueAtOf(row) } : {}),
+    failures,
+    failuresInRow,
+    ...(service === undefined ? {} : { service }),
+    ...(lastDurationMs === undefined ? {} : { lastDurationMs }),
+    ...(fileBytes === undefined ? {} : { fileBytes }),
+    ...(records === undefined ? {} : { records }),
+  };
+}
+
+/** One table, one database, or, when neither is named, all. */
+export interface TieringScope {
+  readonly database?: string | undefined;
+  readonly table?: string | undefined;
+}
+export interface TieringQuery extends TieringScope {
+  /** Those alone whose newest round failed. */
+  readonly isFailing: boolean;
+  /** `worst`: those that failed most often in a row, then those that are latest, then by name. */
+  readonly order: 'name' | 'worst';
+  readonly limit: number;
+  readonly offset: number;
+}
+export interface TieringPage {
+  readonly tables: readonly TieringStatus[];
+  /** Without `limit` and `offset`. */
+  readonly total: number;
+  /** The next page begins there; absent at the end. */
+  readonly next?: number;
+  /** Of the scope. */
+  readonly counts: Readonly<Record<RestingState, number>>;
+  /** Of the scope: how many tables' newest round failed. */
+  readonly failing: number;
+}
+
+/** @returns UNKNOWN_DATABASE, UNKNOWN_TABLE, or MALFORMED_REQUEST for a table without its database */
+export function faultOfScope({ catalog }: State, { database, table }: TieringScope): Rejection | undefined {
+  if (database === undefined)
+    return table === undefined ? undefined : rejection('MALFORMED_REQUEST', 'database', 'a table is named by its database, too');
+  if (databaseOf(catalog, database) === undefined)
+    return rejection('UNKNOWN_DATABASE', 'database', `Database '${database.slice(0, 201)}' does not exist.`);
+  if (table === undefined || tableOf(catalog, database, table) !== undefined) return undefined;
+  return rejection('UNKNOWN_TABLE', 'table', `Table '${database}.${table.slice(0, 201)}' does not exist.`);
+}
+
+interface Named {
+  readonly tableId: number;
+  readonly database: string;
+  readonly table: string;
+}
+interface Ranked extends Named {
+  readonly dueAt: number;
+  readonly failuresInRow: number;
+}
+type Counts = { readonly counts: Record<RestingState, number>; failing: number };
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const noCounts = (): Counts => ({ counts: { Scheduled: 0, Pending: 0, Tiering: 0 }, failing: 0 });
+
+/**
+ * Lake tables in the orders in which they are listed. Each order is kept, and what changed since it was asked for last is worked into it:
+ * a page costs its rows and those changes, not a sort. Use one for the states of one log, which gives a table one name for good.
+ */
+export class TieringListing {
+  #tables: Table<TieringRow> = Table.empty();
+  #byName: readonly Named[] = [];
+  readonly #byId = new Map<number, Named>();
+  readonly #byDatabase = new Map<string, Counts>();
+  #ranked: Table<TieringRow> = Table.empty();
+  #byRank: readonly Ranked[] = [];
+
+  /** @param query about a scope that `faultOfScope` has nothing against */
+  page(state: State, query: TieringQuery): TieringPage {
+    this.#catchUp(state);
+    const { tiering } = state;
+    const { counts, failing } = this.#countsOf(state, query);
+    const total = query.isFailing ? failing : counts.Scheduled + counts.Pending + counts.Tiering;
+    const end = Math.min(total, query.offset + query.limit);
+    const tables: TieringStatus[] = [];
+    let place = 0;
+    for (const named of this.#inOrder(state, query)) {
+      if (place >= end) break;
+      const row = place >= query.offset ? tieringOf(tiering, named.tableId) : undefined;
+      if (row !== undefined) tables.push(statusOf(row, named));
+      place += 1;
+    }
+    return { tables, total, ...(end < total ? { next: end } : {}), counts, failing };
+  }
+
+  /** Works what became of the tables into names and counts. */
+  #catchUp({ catalog, tiering }: State): void {
+    const gone = new Set<number>();
+    const come: Named[] = [];
+    for (const { after, before, key } of tiering.byTable.changesSince(this.#tables)) {
+      const tableId = Number(key);
+      const named = this.#byId.get(tableId) ?? tableById(catalog, tableId);
+      if (named === undefined) throw new Error(`lake table ${tableId} is in no database`);
+      if (before === undefined) {
+        const { database, table } = named;
+        come.push({ tableId, database, table });
+      } else this.#count(named, before, -1);
+      if (after === undefined) gone.add(tableId);
+      else this.#count(named, after, 1);
+    }
+    for (const id of gone) this.#byId.delete(id);
+    for (const named of come) this.#byId.set(named.tableId, named);
+    this.#byName = merged(this.#byName, gone, come, inNames);
+    this.#tables = tiering.byTable;
+  }
+
+  #count({ database }: Named, { failuresInRow, state }: TieringRow, more: 1 | -1): void {
+    const own = this.#byDatabase.get(database) ?? noCounts();
+    own.counts[state] += more;
+    if (failuresInRow > 0) own.failing += more;
+    const { Pending, Scheduled, Tiering: running } = own.counts;
+    if (Pending + Scheduled + running === 0) this.#byDatabase.delete(database);
+    else this.#byDatabase.set(database, own);
+  }
+
+  #countsOf(state: State, { database, table }: TieringScope): Counts {
+    const { counts, failing } = state.tiering;
+    if (database === undefined) return { counts: { ...counts }, failing: failing.size };
+    const own: Mutable<Counts> = noCounts();
+    if (table === undefined) {
+      const kept = this.#byDatabase.get(database);
+      return kept === undefined ? own : { counts: { ...kept.counts }, failing: kept.failing };
+    }
+    const row = rowOf(state, database, table);
+    if (row !== undefined) own.counts[row.state] = 1;
+    if ((row?.failuresInRow ?? 0) > 0) own.failing = 1;
+    return own;
+  }
+
+  *#inOrder(state: State, { database, isFailing, order, table }: TieringQuery): Generator<Named> {
+    const { tiering } = state;
+    if (database !== undefined && table !== undefined) {
+      const row = rowOf(state, database, table);
+      if (row !== undefined && (!isFailing || row.failuresInRow > 0)) yield { tableId: row.tableId, database, table };
+    } else if (order === 'worst') {
+      for (const ranked of this.#worstFirst(tiering)) {
+        if (isFailing && ranked.failuresInRow === 0) return;
+        if (database === undefined || ranked.database === database) yield ranked;
+      }
+    } else {
+      const from = database === undefined ? 0 : placeOf(this.#byName, database);
+      for (let at = from; at < this.#byName.length; at += 1) {
+        const named = this.#byName[at];
+        if (named === undefined || (database !== undefined && named.database !== database)) return;
+        if (!isFailing || tiering.failing.has(String(named.tableId))) yield named;
+      }
+    }
+  }
+
+  /** Names are up to date. */
+  #worstFirst({ byTable }: Tiering): readonly Ranked[] {
+    const gone = new Set<number>();
+    const come: Ranked[] = [];
+    for (const { after, before, key } of byTable.changesSince(this.#ranked)) {
+      const named = this.#byId.get(Number(key));
+      if (before !== undefined) gone.add(before.tableId);
+      if (after !== undefined && named !== undefined) come.push({ ...named, dueAt: dueAtOf(after), failuresInRow: after.failuresInRow });
+    }
+    this.#byRank = merged(this.#byRank, gone, come, inRanks);
+    this.#ranked = byTable;
+    return this.#byRank;
+  }
+}
+
+function rowOf({ catalog, tiering }: State, database: string, table: string): TieringRow | undefined {
+  const named = tableOf(catalog, database, table);
+  return named === undefined ? undefined : tieringOf(tiering, named.tableId);
+}
+
+type Order<T> = (a: T, b: T) => number;
+const inNames: Order<Named> = (a, b) => (a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1);
+/** How late a table is differs from when it is due by what is the same for all: now. */
+const inRanks: Order<Ranked> = (a, b) => b.failuresInRow - a.failuresInRow || a.dueAt - b.dueAt || inNames(a, b);
+
+/** Sorted entries without those that are gone, with those that came: a walk, and a sort of what came. */
+function merged<T extends Named>(entries: readonly T[], gone: ReadonlySet<number>, come: T[], order: Order<T>): readonly T[] {
+  if (gone.size === 0 && come.length === 0) return entries;
+  come.sort(order);
+  const all: T[] = [];
+  let next = 0;
+  for (const entry of entries) {
+    if (gone.has(entry.tableId)) continue;
+    for (let more = come[next]; more !== undefined && order(more, entry) < 0; more = come[next]) {
+      all.push(more);
+      next += 1;
+    }
+    all.push(entry);
+  }
+  for (; next < come.length; next += 1) {
+    const more = come[next];
+    if (more !== undefined) all.push(more);
+  }
+  return all;
+}
+
+/** The first of the names, which are sorted, in a database or behind it. */
+function placeOf(names: readonly Named[], database: string): number {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((names[middle]?.database ?? '') < database) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
