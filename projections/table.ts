@@ -280,8 +280,9 @@ function* hashing<V>(node: Leaf<V> | Branch<V>): Generator<void, string> {
   return node.digest;
 }
 
-/** The same value; of one that holds tables a copy with their hashes in their places. */
+/** The same value; in place of a table its hash, of a value that holds tables a copy with their hashes in their places. */
 function* withoutTables(value: unknown): Generator<void, unknown> {
+  if (value instanceof Table) return { size: value.size, hash: yield* value.hashing() };
   if (typeof value !== 'object' || value === null) return value;
   let copy: Record<string, unknown> | undefined;
   for (const [name, part] of Object.entries(value)) {

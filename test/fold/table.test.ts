@@ -197,6 +197,27 @@ test('equal contents have equal hashes, whatever their history; other contents h
   expect(byContents.size).toBeGreaterThan(100);
 });
 
+test('rows that are tables, or hold some, are told by what is in those', () => {
+  const inside = (...keys: readonly string[]) => keys.reduce((made, name) => made.set(name, true), Table.empty<true>());
+  const both = (...keys: readonly string[]) =>
+    Table.empty<unknown>()
+      .set('is', inside(...keys))
+      .set('holds', { table: inside(...keys) })
+      .set('other', 1);
+  const hash = hashOf(both('a', 'b'));
+  expect(hashOf(both('b', 'a'))).toBe(hash);
+  for (const other of [both('a'), both('a', 'c'), both(), both('a', 'b').set('is', inside('a')), both('a', 'b').set('is', {})])
+    expect(hashOf(other)).not.toBe(hash);
+  expect(
+    hashOf(
+      both('a')
+        .set('is', inside('a', 'b'))
+        .set('holds', { table: inside('a').set('b', true) }),
+    ),
+  ).toBe(hash);
+  expect(plain(both('a'))).toEqual({ is: { a: true }, holds: { table: { a: true } }, other: 1 });
+});
+
 describe('hashing within a batch', () => {
   test('does not remember what the batch still changes', () => {
     unseal();
