@@ -73,10 +73,9 @@ function reportFault({ epoch }: State, row: TieringRow | undefined, report: Roun
 
 /** As much of an error as is kept: no half characters, and nothing that would be acted on by the terminal that shows it. */
 export function errorTextOf(given: string): string {
-  return given
-    .slice(0, tieringLimits.errorLength)
-    .replace(/[\uD800-\uDBFF]$/, '')
-    .replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
+  const { errorLength } = tieringLimits;
+  const kept = given.length > errorLength ? given.slice(0, errorLength).replace(/[\uD800-\uDBFF]$/, '') : given;
+  return kept.replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
 }
 
 type Names = { readonly tableId: number; readonly database: string; readonly table: string };
