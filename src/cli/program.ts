@@ -32,6 +32,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addHashPassword(program, terminal);
   addRebalance(program, terminal);
   addServers(program, terminal);
+  addTiering(program, terminal);
   addTabletServer(program, parts, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
@@ -473,6 +474,49 @@ function addServers(program: Command, terminal: Terminal): void {
       await forgetServer(id, options as Parameters<typeof forgetServer>[1], terminal);
     });
 }
+
+function addTiering(program: Command, terminal: Terminal): void {
+  const tiering = program.command('tiering').description('Tables that are tiered to the lake: how they are, and why they fail.');
+  const asked = (command: Command): Command =>
+    command
+      .argument('[table]', 'DATABASE.TABLE, or DATABASE for all of its tables')
+      .option('--limit <N>', 'at most N', upTo(100_000), 100)
+      .addOption(operatorOption(terminal.env))
+      .addOption(jsonOption());
+  asked(tiering.command('status').description('Lake tables, the worst first; everything about one that is named.'))
+    .option('--failing', 'only those whose newest round failed')
+    .option('--watch', 'go on, and show what changes; Ctrl-C ends it')
+    .addHelpText('after', `\n${tieringStatusHelp}`)
+    .addHelpText(
+      'after',
+      examples(
+        'chancery tiering status --watch',
+        'chancery tiering status shop.orders',
+        `chancery tiering status --failing --json | jq -r '.tables[] | .database + "." + .table'`,
+      ),
+    )
+    .action(async (name: string | undefined, options: { readonly watch?: boolean }) => {
+      const { tieringStatus } = await import('./tiering.ts');
+      const { watchTiering } = await import('./tieringWatch.ts');
+      await (options.watch === true ? watchTiering : tieringStatus)(name, options as Parameters<typeof tieringStatus>[1], terminal);
+    });
+  asked(
+    tiering
+      .command('failures')
+      .description('Rounds that failed, the newest first, with their errors in full; also of tables that are gone.'),
+  )
+    .addHelpText('after', `\n${tieringFailuresHelp}`)
+    .addHelpText('after', examples('chancery tiering failures', 'chancery tiering failures shop.orders --limit 1000'))
+    .action(async (name: string | undefined, options: object) => {
+      const { tieringFailures } = await import('./tieringFailures.ts');
+      await tieringFailures(name, options as Parameters<typeof tieringFailures>[1], terminal);
+    });
+}
+
+const tieringStatusHelp = `Red: its newest round failed. Yellow: its data in the lake is more than a minute older than its freshness allows.
+The exit status is 0 also when tables fail. With --json: {tables, total, counts, failing}, of one table its status alone; with --watch a
+line with the status of a table at each of its changes. Times are epoch milliseconds.`;
+const tieringFailuresHelp = `Failures of a table in a row with the same error are told in one. With --json: {failures, hasMore}, each by itself.`;
 
 function addTabletServer(program: Command, parts: Implementations, terminal: Terminal): void {
   const server = program

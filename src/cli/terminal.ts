@@ -5,6 +5,7 @@ export interface Stream {
   write(text: string): boolean;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   once(event: 'drain' | 'close', listener: () => void): unknown;
 }
 

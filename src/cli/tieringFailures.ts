@@ -1,0 +1,113 @@
+import { grouped, renderSpan, renderTime } from './moments.ts';
+import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
+import { harmless, styled, type Terminal, write } from './terminal.ts';
+import { scopeOf } from './tiering.ts';
+import { errorLines, nameOf } from './tieringView.ts';
+
+export interface FailuresOptions extends OperatorOptions {
+  readonly json?: boolean;
+  readonly limit: number;
+}
+
+/** A round that failed, as /v1/tiering/failures tells of it. */
+export interface TieringFailure {
+  readonly tableId: number;
+  readonly database: string;
+  readonly table: string;
+  readonly tieringEpoch: number;
+  readonly service: string;
+  readonly because: 'REPORTED' | 'TIMED_OUT';
+  readonly error?: string;
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly failuresInRow: number;
+  readonly durationMs: number;
+  readonly position: number;
+}
+/** Failures of one table, one after the other, with the same error. */
+export interface SameFailures {
+  readonly newest: TieringFailure;
+  readonly oldest: TieringFailure;
+  readonly count: number;
+}
+
+const pageLength = 1000;
+
+/** `chancery tiering failures [DATABASE.TABLE]`: past failures, the newest first. */
+export async function tieringFailures(name: string | undefined, options: FailuresOptions, terminal: Terminal): Promise<void> {
+  const { failures, hasMore } = await newest(new OperatorClient(options, terminal), name, options.limit);
+  if (options.json === true) {
+    await write(terminal.out, `${JSON.stringify({ failures, hasMore })}\n`);
+    return;
+  }
+  if (failures.length === 0) {
+    terminal.out.write(`no round of ${name === undefined ? 'any table' : harmless(name)} has failed\n`);
+    return;
+  }
+  await write(terminal.out, `${renderFailures(failures, terminal, Date.now()).join('\n')}\n`);
+  if (hasMore) terminal.err.write(`the newest ${grouped(failures.length)} failures; more with --limit\n`);
+}
+
+interface Page {
+  readonly failures: readonly TieringFailure[];
+  readonly next?: number;
+}
+
+/** Failures that come in between two pages push some of the first page into the second one: positions tell. */
+async function newest(
+  client: OperatorClient,
+  name: string | undefined,
+  limit: number,
+): Promise<{ readonly failures: readonly TieringFailure[]; readonly hasMore: boolean }> {
+  const failures = new Map<number, TieringFailure>();
+  for (let offset: number | undefined = 0; ; ) {
+    const query = { ...scopeOf(name), limit: Math.min(pageLength, limit - failures.size), offset };
+    const page = (await client.json({ path: '/v1/tiering/failures', query })) as Page;
+    for (const failure of page.failures) failures.set(failure.position, failure);
+    offset = page.next;
+    if (offset === undefined || failures.size >= limit) return { failures: [...failures.values()], hasMore: offset !== undefined };
+  }
+}
+
+/**
+ * Puts failures together that say the same: of the same table, in the same series, with the same error. Those of other tables may lie
+ * between them.
+ * @param failures the newest first
+ * @returns by their newest one, the newest first
+ */
+export function sameFailures(failures: readonly TieringFailure[]): readonly SameFailures[] {
+  const groups: SameFailures[] = [];
+  const ofTable = new Map<number, number>();
+  for (const failure of failures) {
+    const at = ofTable.get(failure.tableId);
+    const group = at === undefined ? undefined : groups[at];
+    if (at !== undefined && group !== undefined && isSame(group.oldest, failure)) {
+      groups[at] = { ...group, oldest: failure, count: group.count + 1 };
+      continue;
+    }
+    ofTable.set(failure.tableId, groups.length);
+    groups.push({ newest: failure, oldest: failure, count: 1 });
+  }
+  return groups;
+}
+
+/** A round that went well between them would have begun a new series. */
+const isSame = (later: TieringFailure, earlier: TieringFailure): boolean =>
+  later.error === earlier.error && later.because === earlier.because && later.failuresInRow === earlier.failuresInRow + 1;
+
+/** Each error in full below a line that says when it was, and how often. @param now epoch milliseconds */
+export function renderFailures(
+  failures: readonly TieringFailure[],
+  { env, out }: Pick<Terminal, 'env' | 'out'>,
+  now: number,
+): readonly string[] {
+  return sameFailures(failures).flatMap(({ count, newest: last, oldest }) => {
+    const { because, durationMs, failuresInRow, service, tieringEpoch } = last;
+    const how = because === 'TIMED_OUT' ? 'timed out' : 'failed';
+    const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)}`;
+    const same = count === 1 ? '' : ` · same error ${grouped(count)} times since ${renderTime(oldest.at, now)}`;
+    const inRow = failuresInRow <= count ? '' : ` · ${grouped(failuresInRow)} failures in a row`;
+    const head = `${styled(out, env, 'red', nameOf(last))}  ${renderTime(last.at, now)}  ${what}${styled(out, env, 'dim', `${same}${inRow}`)}`;
+    return [head, ...errorLines(last.error)];
+  });
+}

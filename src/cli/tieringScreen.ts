@@ -1,0 +1,28 @@
+import { type Terminal, write } from './terminal.ts';
+
+const defaultRows = 24;
+const fewestRows = 10;
+const control = '\u001b[';
+
+/** Lines on a terminal that are drawn again in place. What is above them stays. */
+export class Screen {
+  readonly #out: Terminal['out'];
+  #drawn = 0;
+
+  constructor({ out }: Pick<Terminal, 'out'>) {
+    this.#out = out;
+  }
+
+  /** How many lines fit; the cursor stands in one below them. */
+  get rows(): number {
+    return Math.max(fewestRows, this.#out.rows ?? defaultRows) - 1;
+  }
+
+  /** Lines that are too long are cut by the terminal: one that goes on in the next row would shift all that is drawn after it. */
+  async draw(lines: readonly string[]): Promise<void> {
+    const up = this.#drawn === 0 ? '' : `${control}${this.#drawn}A`;
+    const shown = lines.slice(0, this.rows);
+    this.#drawn = shown.length;
+    await write(this.#out, `${up}\r${control}?7l${shown.map((line) => `${line}${control}K\n`).join('')}${control}J${control}?7h`);
+  }
+}

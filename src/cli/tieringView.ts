@@ -1,0 +1,144 @@
+import type { TieringPage, TieringStatus } from '../engine/tieringListing.ts';
+import { grouped, renderSpan, renderTime } from './moments.ts';
+import { renderBytes } from './rebalanceWatch.ts';
+import { aligned, harmless, styled, type Terminal } from './terminal.ts';
+
+/** Tables, the worst first, and how many there are of each kind. */
+export type TieringBoard = Omit<TieringPage, 'next'>;
+type Sheet = Pick<Terminal, 'env' | 'out'>;
+
+/** What is handing a table out and tiering it allowed to take, before the table is marked as late. */
+const graceMs = 60_000;
+/** Without a terminal an error's first line is cut here. */
+const widestError = 200;
+const narrowestError = 40;
+const gap = '  ';
+
+export const nameOf = ({ database, table }: Pick<TieringStatus, 'database' | 'table'>): string => harmless(`${database}.${table}`);
+const ago = (at: number, now: number): string => (now - at < 1000 ? 'just now' : `${renderSpan(now - at)} ago`);
+const moment = (at: number, now: number): string => `${renderTime(at, now)}, ${ago(at, now)}`;
+
+/**
+ * By how much the data in the lake is older than it may be, milliseconds; negative when it is young enough. Of a table that was never
+ * tiered this counts from when its status changed: it may be later than that.
+ */
+export const lateMsOf = ({ dueAt, freshnessMs, lastTieredAt, since }: TieringStatus, now: number): number =>
+  now - (lastTieredAt === undefined ? (dueAt ?? since) : lastTieredAt + freshnessMs);
+
+function lateWords(status: TieringStatus, now: number): string {
+  const late = lateMsOf(status, now);
+  const least = status.lastTieredAt === undefined && status.dueAt === undefined ? 'over ' : '';
+  return late < 1000 ? '' : `${least}${renderSpan(late)}`;
+}
+
+/** `Pending, failing 12x` */
+const statusWords = ({ failuresInRow, status }: TieringStatus): string =>
+  failuresInRow === 0 ? status : `${status}, failing ${grouped(failuresInRow)}x`;
+
+type Mark = 'red' | 'yellow';
+const markOf = (status: TieringStatus, now: number): Mark | undefined => {
+  if (status.failuresInRow > 0) return 'red';
+  return lateMsOf(status, now) > graceMs ? 'yellow' : undefined;
+};
+const marked = ({ env, out }: Sheet, mark: Mark | undefined, text: string): string =>
+  mark === undefined ? text : styled(out, env, mark, text);
+
+const headings = ['table', 'status', 'last tiered', 'late by', 'since'];
+
+/**
+ * A line for each table below a heading, with the first line of its error; where the terminal is narrow, that is in a line of its own.
+ * @param now epoch milliseconds
+ */
+export function renderTables(tables: readonly TieringStatus[], sheet: Sheet, now: number): readonly string[] {
+  const { columns = widestError, isTTY } = sheet.out;
+  const cells = tables.map((status) => [
+    nameOf(status),
+    statusWords(status),
+    status.lastTieredAt === undefined ? 'never' : ago(status.lastTieredAt, now),
+    lateWords(status, now),
+    renderTime(status.since, now),
+  ]);
+  const [first = '', ...lines] = aligned([headings, ...cells]);
+  const width = Math.max(...[first, ...lines].map((line) => line.length)) + gap.length;
+  const left = isTTY === true ? columns - width : widestError;
+  const rows = tables.flatMap((status, i) => {
+    const line = lines[i] ?? '';
+    const mark = markOf(status, now);
+    if (status.lastError === undefined) return [marked(sheet, mark, line)];
+    const error = firstLine(status.lastError);
+    if (left < narrowestError) return [marked(sheet, mark, line), `${gap}${cut(error, columns - gap.length)}`];
+    return [`${marked(sheet, mark, line.padEnd(width))}${cut(error, left)}`];
+  });
+  const hasErrors = left >= narrowestError && tables.some(({ lastError }) => lastError !== undefined);
+  return [styled(sheet.out, sheet.env, 'dim', hasErrors ? `${first.padEnd(width)}error` : first), ...rows];
+}
+
+const firstLine = (text: string): string => harmless(text.trim().split(/\r?\n/, 1)[0] ?? '').replaceAll('\t', ' ');
+/** By code points: half a character must not be shown. */
+function cut(text: string, room: number): string {
+  const characters = [...text];
+  return characters.length <= room ? text : `${characters.slice(0, room - 1).join('')}…`;
+}
+
+/** `12 lake tables: 10 Scheduled, 1 Pending, 1 Tiering · 1 failing` */
+export function renderCounts({ counts, failing }: Omit<TieringBoard, 'tables'>, sheet: Sheet): string {
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const states = Object.entries(counts).map(([state, count]) => `${grouped(count)} ${state}`);
+  const words = `${grouped(all)} lake ${all === 1 ? 'table' : 'tables'}: ${states.join(', ')} · `;
+  return (
+    styled(sheet.out, sheet.env, 'dim', words) +
+    marked(sheet, failing > 0 ? 'red' : undefined, failing > 0 ? `${grouped(failing)} failing` : 'none failing')
+  );
+}
+
+/** Everything about one table. @param now epoch milliseconds */
+export function renderTable(status: TieringStatus, sheet: Sheet, now: number): readonly string[] {
+  const { dueAt, failures, failuresInRow, fileBytes, freshnessMs, lastDurationMs, lastError, lastErrorAt, lastTieredAt, records } = status;
+  const late = lateWords(status, now);
+  const by = status.service === undefined ? '' : ` by ${harmless(status.service)}`;
+  const took = lastDurationMs === undefined ? '' : `, in ${renderSpan(lastDurationMs)}`;
+  const inLake = [
+    ...(records === undefined ? [] : [`${grouped(records)} records`]),
+    ...(fileBytes === undefined ? [] : [renderBytes(fileBytes)]),
+  ];
+  const rows: readonly (readonly [string, string | undefined])[] = [
+    ['table', `${nameOf(status)}, id ${status.tableId}`],
+    ['status', marked(sheet, markOf(status, now), `${statusWords(status)}${by}`)],
+    ['since', moment(status.since, now)],
+    ['round', grouped(status.tieringEpoch)],
+    ['last tiered', lastTieredAt === undefined ? 'never' : `${moment(lastTieredAt, now)}${took}`],
+    ['freshness', `at most ${renderSpan(freshnessMs)} old${late === '' ? '' : marked(sheet, markOf(status, now), `, late by ${late}`)}`],
+    ['due', dueAt === undefined ? undefined : dueAt <= now ? 'now' : `in ${renderSpan(dueAt - now)}`],
+    ['in the lake', inLake.length === 0 ? undefined : inLake.join(', ')],
+    ['failures', `${grouped(failures)}${failuresInRow === 0 ? '' : `, ${grouped(failuresInRow)} in a row`}`],
+    ['last failure', lastErrorAt === undefined ? undefined : moment(lastErrorAt, now)],
+  ];
+  const told = rows.flatMap(([name, text]) =>
+    text === undefined ? [] : [`${styled(sheet.out, sheet.env, 'dim', name.padEnd(12))}  ${text}`],
+  );
+  return [...told, ...(lastErrorAt === undefined ? [] : errorLines(lastError))];
+}
+
+/** An error in full, indented. */
+export const errorLines = (text: string | undefined): readonly string[] =>
+  (text === undefined || text.trim() === '' ? ['its service gave no reason'] : harmless(text).trimEnd().split(/\r?\n/)).map(
+    (line) => `  ${line}`,
+  );
+
+/** One change of one table in a line. @param now epoch milliseconds */
+export function renderChange(status: TieringStatus, sheet: Sheet, now: number): string {
+  const { lastError, service, since } = status;
+  const by = service === undefined ? '' : ` by ${harmless(service)}`;
+  const error = lastError === undefined ? '' : `  ${cut(firstLine(lastError), widestError)}`;
+  return `${renderTime(since, now)}  ${nameOf(status)}  ${marked(sheet, markOf(status, now), `${statusWords(status)}${by}`)}${error}`;
+}
+
+/** What to do about a table, in commands. */
+export function nextSteps(status: TieringStatus, now: number): readonly string[] {
+  const name = nameOf(status);
+  const past = `chancery history --subject table/${name}`;
+  if (status.failuresInRow > 0) return [`next: chancery tiering failures ${name}   its errors in full, or ${past}`];
+  if (status.status === 'Pending' && lateMsOf(status, now) > graceMs)
+    return [`${name} waits for a tiering service: is one running? Look with ${past}`];
+  return [];
+}

@@ -1,0 +1,146 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { TieringStatus } from '../engine/tieringListing.ts';
+import { renderTime } from './moments.ts';
+import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
+import { serverSentEvents } from './serverSentEvents.ts';
+import { styled, type Terminal, write } from './terminal.ts';
+import { boardLines, boardOf, type Scope, type StatusOptions, scopeOf } from './tiering.ts';
+import { Screen } from './tieringScreen.ts';
+import { renderChange, type TieringBoard } from './tieringView.ts';
+
+/** Which tables are watched, who is asked, and until when. */
+interface Watch {
+  readonly client: OperatorClient;
+  readonly scope: Scope;
+  readonly options: StatusOptions;
+  readonly interrupted: AbortSignal;
+  readonly terminal: Terminal;
+}
+
+/**
+ * `chancery tiering status --watch`: a screen that is kept up to date, from whichever node answers; elsewhere than on a terminal, a line
+ * for each change. Ctrl-C ends it.
+ * @throws CommandFailure when the one table that is watched is not tiered, or not any more; Refused when it is dropped
+ */
+export async function watchTiering(name: string | undefined, options: StatusOptions, terminal: Terminal): Promise<void> {
+  const over = new AbortController();
+  const onInterrupt = (): void => over.abort();
+  process.once('SIGINT', onInterrupt);
+  const client = new OperatorClient(options, terminal);
+  const watch: Watch = { client, scope: scopeOf(name), options, interrupted: over.signal, terminal };
+  try {
+    const isScreen = options.json !== true && terminal.out.isTTY === true;
+    await (isScreen ? keepScreen(watch) : tellChanges(watch));
+  } catch (error) {
+    if (!over.signal.aborted) throw error;
+  } finally {
+    over.abort();
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+const refreshMs = 1000;
+/** Tables become late without anything happening to them. */
+const staleMs = 15_000;
+/** Besides tables: heading, counts, what to do next, what is wrong. */
+const otherLines = 4;
+
+/** Draws every second, since ages grow, and asks again when something has changed. */
+async function keepScreen(watch: Watch): Promise<void> {
+  const { interrupted, options, scope, terminal } = watch;
+  const screen = new Screen(terminal);
+  const ask = async (): Promise<TieringBoard> =>
+    await boardOf(watch.client, scope, { ...options, limit: Math.min(options.limit, screen.rows - otherLines) });
+  let board = await ask();
+  let askedAt = Date.now();
+  let hasNews = false;
+  let trouble = '';
+  let failure: unknown;
+  const listen = async (): Promise<void> => {
+    for await (const _ of changes(watch, () => {})) hasNews = true;
+  };
+  listen().catch((error: unknown) => {
+    failure = error;
+  });
+  for (;;) {
+    await screen.draw(fitting(board, trouble, watch, screen.rows));
+    await pause(refreshMs, undefined, { signal: interrupted });
+    if (failure !== undefined) throw failure;
+    if (!hasNews && trouble === '' && Date.now() - askedAt < staleMs) continue;
+    hasNews = false;
+    try {
+      board = await ask();
+      askedAt = Date.now();
+      trouble = '';
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      trouble = `as of ${renderTime(askedAt, Date.now())}: ${error.message}; trying again`;
+    }
+  }
+}
+
+/** As many of the worst tables as there is room for, and everything else. */
+function fitting(board: TieringBoard, trouble: string, { options, scope, terminal }: Watch, rows: number): readonly string[] {
+  const noted = trouble === '' ? [] : [styled(terminal.out, terminal.env, 'red', trouble)];
+  for (let { tables } = board; ; tables = tables.slice(0, -1)) {
+    const lines = [...boardLines({ ...board, tables }, scope, options, terminal, Date.now()), ...noted];
+    if (lines.length <= rows || tables.length <= 1) return lines;
+  }
+}
+
+/** A line for each change, after what is so at first. */
+async function tellChanges(watch: Watch): Promise<void> {
+  const { client, options, scope, terminal } = watch;
+  const { tables } = await boardOf(client, scope, options);
+  const failing = new Set(tables.filter(({ failuresInRow }) => failuresInRow > 0).map(({ tableId }) => tableId));
+  for await (const status of changes(watch, (words) => terminal.err.write(`${words}\n`))) {
+    if (status === undefined) continue;
+    const wasFailing = failing.delete(status.tableId);
+    if (status.failuresInRow > 0) failing.add(status.tableId);
+    else if (options.failing === true && !wasFailing) continue;
+    await write(terminal.out, `${options.json === true ? JSON.stringify(status) : renderChange(status, terminal, Date.now())}\n`);
+  }
+}
+
+/** What goes by itself when a node comes back, or another one leads. */
+const isPassing = (error: unknown): error is NotReachable | Refused =>
+  error instanceof NotReachable || (error instanceof Refused && (error.problem.status >= 500 || error.problem.status === 429));
+
+/** A stream that is silent for so long, heartbeats included, is dead. */
+const silenceMs = 45_000;
+const retryMs = 1000;
+
+/**
+ * Statuses as they change, without an end: a broken stream is taken up again, on whichever node answers. A heartbeat is undefined.
+ * @param say is told when the stream breaks, and when it goes on
+ */
+async function* changes({ client, interrupted, scope }: Watch, say: (words: string) => void): AsyncGenerator<TieringStatus | undefined> {
+  for (let isBroken = false; ; ) {
+    const silence = new AbortController();
+    const watch = (): NodeJS.Timeout => setTimeout(() => silence.abort(), silenceMs);
+    let timer = watch();
+    try {
+      const response = await client.open({
+        path: '/v1/tiering/stream',
+        query: { ...scope },
+        headers: { accept: 'text/event-stream' },
+        signal: AbortSignal.any([silence.signal, interrupted]),
+      });
+      if (isBroken) say(`following again on ${client.url}`);
+      isBroken = false;
+      for await (const { data } of serverSentEvents(response.body ?? new ReadableStream())) {
+        clearTimeout(timer);
+        timer = watch();
+        yield data === '' ? undefined : (JSON.parse(data) as TieringStatus);
+      }
+    } catch (error) {
+      interrupted.throwIfAborted();
+      if (error instanceof Refused && !isPassing(error)) throw error;
+      if (!isBroken) say(`the stream broke off${error instanceof NotReachable ? ` (${error.message})` : ''}; trying again`);
+      isBroken = true;
+    } finally {
+      clearTimeout(timer);
+    }
+    await pause(retryMs, undefined, { signal: interrupted });
+  }
+}
