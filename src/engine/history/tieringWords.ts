@@ -1,5 +1,5 @@
 import type { TieringEvent } from '../../../events/tiering.ts';
-import { durationInWords, shown, type Words } from './shown.ts';
+import { durationInWords, errorInWords, tookInWords, type Words } from './shown.ts';
 
 interface Names {
   readonly database: string;
@@ -17,12 +17,12 @@ export const tieringWords: Pick<Words, TieringEvent['type']> = {
   TieringDue: (data) => `${round(data)} due to be tiered`,
   TieringRoundStarted: (data) => `${round(data)} handed to tiering service ${data.service}`,
   TieringRoundFinished: (data) =>
-    `${round(data)} tiered by ${data.service} in ${durationInWords(data.durationMs)}` +
+    `${round(data)} tiered by ${data.service} in ${tookInWords(data.durationMs)}` +
     (data.isForced ? ', cut short and due again' : '') +
     (data.records === undefined ? '' : `, ${data.records} records in the lake`),
   TieringRoundFailed: (data) => {
     const times = data.failuresInRow === 1 ? '' : `, ${data.failuresInRow} times in a row`;
-    const why = data.error === undefined ? 'its service gave no reason' : shown(data.error);
-    return `${round(data)} FAILED at ${data.service} after ${durationInWords(data.durationMs)}${times}: ${why}`;
+    const why = errorInWords(data.error ?? '') || 'its service gave no reason';
+    return `${round(data)} FAILED at ${data.service} after ${tookInWords(data.durationMs)}${times}: ${why}`;
   },
 };
