@@ -20,8 +20,11 @@ export interface TieringDutyParts {
 
 /** How exactly timers of tables run off. */
 const tickMs = 1_000;
-/** How often silent rounds are looked for, as a share of the time-out: every 15 s with Fluss's two minutes. */
-const looksPerTimeout = 8;
+/**
+ * How often silent rounds are looked for: a share of the time-out, which is 15 s with Fluss's two minutes. Not less often, however long it
+ * is: rounds keep the time-out that they began with, and it may become shorter.
+ */
+const looks = { perTimeout: 8, longestWaitMs: 15_000 } as const;
 
 /** What tiering needs done while this node leads: timers, time-outs, and lake tables of older logs. Returns how to stop. */
 export function startTiering(parts: TieringDutyParts): () => void {
@@ -63,7 +66,7 @@ function startTimeouts({ clock, replica, rounds, submit }: TieringDutyParts): ()
     if (now < lookedAt || now > lookedAt + timeoutMs / 2) rounds.grant();
     lookedAt = now;
     duty.wake();
-    cancel = clock.after(timeoutMs / looksPerTimeout, look);
+    cancel = clock.after(Math.min(timeoutMs / looks.perTimeout, looks.longestWaitMs), look);
   };
   look();
   return () => {

@@ -30,6 +30,7 @@ export function untilNothingIsDue(parts: {
     for (let due = dueCommand(); due !== undefined && !isStopped; due = dueCommand()) {
       const outcome = await submit(due, `${subject}/${state().position}`);
       if (outcome.kind === 'done') continue;
+      if (isStopped) break;
       const isFault = outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT';
       const ms = isFault ? retryMs.fault : retryMs.refused;
       if (isFault) notBefore = clock.now() + ms;
