@@ -1,8 +1,10 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { exitStatus } from './exit.ts';
 import type { Implementations } from './implementations.ts';
+import { addCluster, addServers, addTabletServer, addTiering, addTieringService } from './programBeside.ts';
+import { addCredentials, collect, examples, fileOption, jsonOption, logOption, operatorOption, tlsOptions, upTo } from './programParts.ts';
 import { release } from './release.ts';
-import { defaultConfigFile, defaultOperatorUrl, settingNames, variableOf } from './settingNames.ts';
+import { defaultConfigFile, settingNames, variableOf } from './settingNames.ts';
 import type { Terminal } from './terminal.ts';
 
 // Each command loads what it needs when it is called: `--help` and a typing mistake are answered at once.
@@ -15,6 +17,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
     .helpCommand('help [command]', 'explain a command')
     .helpOption('-h, --help', 'explain the command')
     .showHelpAfterError('(more: add --help)')
+    .enablePositionalOptions() // Some commands have options of the same name as those below them.
     .exitOverride()
     .configureOutput({ writeOut: (text) => terminal.out.write(text), writeErr: (text) => terminal.err.write(text) })
     .addHelpText('after', `\nExit status: ${exitStatusText}`);
@@ -34,19 +37,13 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   addServers(program, terminal);
   addTiering(program, terminal);
   addTabletServer(program, parts, terminal);
+  addTieringService(program, parts, terminal);
   addCluster(program, terminal);
   for (const command of asking(program)) {
     for (const option of tlsOptions(terminal.env)) command.addOption(option);
     addCredentials(command, terminal);
   }
   return program;
-}
-
-function addCredentials(command: Command, terminal: Terminal): void {
-  for (const option of credentialOptions()) command.addOption(option);
-  command.hook('preAction', async (own, called) => {
-    if (called === own) await logIn(called, terminal); // A command below this one has a hook of its own.
-  });
 }
 
 const exitStatusText = [
@@ -57,51 +54,12 @@ const exitStatusText = [
   `${exitStatus.unknown} outcome unknown`,
 ].join(', ');
 
-const examples = (...lines: readonly string[]): string => `\nExamples:\n${lines.map((line) => `  ${line}`).join('\n')}`;
-
-const operatorOption = (env: Terminal['env']): Option =>
-  new Option(
-    '--operator <URL>',
-    'the node to ask, or CHANCERY_OPERATOR_URL; of several with commas between the first that answers',
-  ).default(env['CHANCERY_OPERATOR_URL'] ?? defaultOperatorUrl);
 /** All commands that ask a node: they are reached over TLS alike. */
 const asking = (command: Command): readonly Command[] =>
   command.commands.flatMap((each) => [
     ...(each.name() !== 'serve' && each.options.some(({ long }) => long === '--operator') ? [each] : []),
     ...asking(each),
   ]);
-const tlsOptions = (env: Terminal['env']): readonly Option[] => [
-  new Option('--ca <FILE>', 'for https: the CA to trust, PEM; better once as CHANCERY_CA').default(env['CHANCERY_CA']),
-  new Option('--cert <FILE>', 'for https: the certificate to show when asked, PEM (or CHANCERY_CERT)').default(env['CHANCERY_CERT']),
-  new Option('--key <FILE>', 'for https: its key, PEM (or CHANCERY_KEY)').default(env['CHANCERY_KEY']),
-];
-/** Without defaults: `--help` must not show what a variable holds. */
-const credentialOptions = (): readonly Option[] => [
-  new Option('--token <TOKEN>', 'ask as the bearer of this token; better as CHANCERY_TOKEN: other users see flags').conflicts('user'),
-  new Option('--user <NAME>', 'ask as this user (or CHANCERY_USER), with CHANCERY_PASSWORD or a password that is asked for'),
-];
-
-/** Finds out as whom a command asks, before it begins; one that reads a file or a log asks nobody. */
-async function logIn(command: Command, terminal: Terminal): Promise<void> {
-  const options = command.opts<{ file?: string; log?: string; token?: string; user?: string }>();
-  const hasOwnLog = command.options.some(({ long }) => long === '--log') && (options.file ?? options.log) !== undefined;
-  if (hasOwnLog) return;
-  const { authorizationOf } = await import('./credentials.ts');
-  command.setOptionValue('authorization', await authorizationOf(options, terminal));
-}
-const jsonOption = (): Option => new Option('--json', 'answer as JSON');
-const logOption = (): Option => new Option('--log <URL>', 'a log without its server: file:DIR or zookeeper://h1:2181/root');
-const fileOption = (): Option => new Option('--file <FILE>', 'an exported log, without any server');
-
-const upTo =
-  (most: number, least = 1) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (!/^\d{1,9}$/.test(text) || value < least || value > most) throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
-    return value;
-  };
-const collect = (text: string, previous: readonly string[] | undefined): readonly string[] => [...(previous ?? []), ...text.split(',')];
-
 function addServe(program: Command, parts: Implementations, terminal: Terminal): void {
   const command = program
     .command('serve')
@@ -438,173 +396,4 @@ function addHashPassword(program: Command, terminal: Terminal): void {
       const { hashPasswordCommand } = await import('./hashPassword.ts');
       await hashPasswordCommand(terminal);
     });
-}
-
-function addServers(program: Command, terminal: Terminal): void {
-  const servers = program.command('servers').description('Tablet servers: listed, tagged before they go, taken off the list.');
-  const asked = (command: Command): Command => command.addOption(operatorOption(terminal.env)).addOption(jsonOption());
-  const acting = (command: Command): Command => asked(command).option('--reason <TEXT>', 'why; kept with the act in the history');
-  const ids = ['<ids>', 'their ids, with commas between'] as const;
-  asked(servers.command('list').description('All that are known, with what they hold.'))
-    .addHelpText('after', examples('chancery servers list'))
-    .action(async (options: object) => {
-      const { listServers } = await import('./servers.ts');
-      await listServers(options as Parameters<typeof listServers>[0], terminal);
-    });
-  acting(servers.command('tag').description('Tag servers, all or none: the next rebalance empties them, and nothing moves before.'))
-    .argument(...ids)
-    .argument('<tag>', 'PERMANENT_OFFLINE or TEMPORARY_OFFLINE')
-    .addHelpText('after', examples('chancery servers tag 0,1 PERMANENT_OFFLINE --reason "rack r1 goes"'))
-    .action(async (given: string, tag: string, options: object) => {
-      const { tagServers } = await import('./servers.ts');
-      await tagServers(given, tag, options as Parameters<typeof tagServers>[2], terminal);
-    });
-  acting(servers.command('untag').description('Take the tags off servers, whichever they have.'))
-    .argument(...ids)
-    .addHelpText('after', examples('chancery servers untag 0,1'))
-    .action(async (given: string, options: object) => {
-      const { untagServers } = await import('./servers.ts');
-      await untagServers(given, options as Parameters<typeof untagServers>[1], terminal);
-    });
-  acting(servers.command('forget').description('Take a lost server that holds nothing off the list.'))
-    .argument('<id>', 'its id')
-    .addHelpText('after', examples('chancery servers forget 3'))
-    .action(async (id: string, options: object) => {
-      const { forgetServer } = await import('./servers.ts');
-      await forgetServer(id, options as Parameters<typeof forgetServer>[1], terminal);
-    });
-}
-
-function addTiering(program: Command, terminal: Terminal): void {
-  const tiering = program.command('tiering').description('Tables that are tiered to the lake: how they are, and why they fail.');
-  const asked = (command: Command): Command =>
-    command
-      .argument('[table]', 'DATABASE.TABLE, or DATABASE for all of its tables')
-      .option('--limit <N>', 'at most N', upTo(100_000), 100)
-      .addOption(operatorOption(terminal.env))
-      .addOption(jsonOption());
-  asked(tiering.command('status').description('Lake tables, the worst first; everything about one that is named.'))
-    .option('--failing', 'only those whose newest round failed')
-    .option('--watch', 'go on, and show what changes; Ctrl-C ends it')
-    .addHelpText('after', `\n${tieringStatusHelp}`)
-    .addHelpText(
-      'after',
-      examples(
-        'chancery tiering status --watch',
-        'chancery tiering status shop.orders',
-        `chancery tiering status --failing --json | jq -r '.tables[] | .database + "." + .table'`,
-      ),
-    )
-    .action(async (name: string | undefined, options: { readonly watch?: boolean }) => {
-      const { tieringStatus } = await import('./tiering.ts');
-      const { watchTiering } = await import('./tieringWatch.ts');
-      await (options.watch === true ? watchTiering : tieringStatus)(name, options as Parameters<typeof tieringStatus>[1], terminal);
-    });
-  asked(
-    tiering
-      .command('failures')
-      .description('Rounds that failed, the newest first, with their errors in full; also of tables that are gone.'),
-  )
-    .addHelpText('after', `\n${tieringFailuresHelp}`)
-    .addHelpText('after', examples('chancery tiering failures', 'chancery tiering failures shop.orders --limit 1000'))
-    .action(async (name: string | undefined, options: object) => {
-      const { tieringFailures } = await import('./tieringFailures.ts');
-      await tieringFailures(name, options as Parameters<typeof tieringFailures>[1], terminal);
-    });
-}
-
-const tieringStatusHelp = `Red: its newest round failed. Yellow: its data in the lake is more than a minute older than its freshness allows.
-The exit status is 0 also when tables fail. With --json: {tables, total, counts, failing}, of one table its status alone; with --watch a
-line with the status of a table at each of its changes. Times are epoch milliseconds.`;
-const tieringFailuresHelp = `Failures of a table in a row with the same error are told in one. With --json: {failures, hasMore}, each by itself.`;
-
-function addTabletServer(program: Command, parts: Implementations, terminal: Terminal): void {
-  const server = program
-    .command('tablet-server')
-    .description(
-      'Run a reference tablet server, or look at what some hold. It holds replicas as files and moves bytes; it is not a database.',
-    )
-    .enablePositionalOptions()
-    .option('--id <N>', "this server's id, unlike every other's")
-    .option('--rack <NAME>', 'where it stands: replicas of a bucket are spread over racks')
-    .option('--coordinator <URL>', 'the nodes that may be asked, several with commas between')
-    .option('--data <DIR>', 'its directory, made when it is missing; one process each')
-    .option('--listen <HOST:PORT>', 'its data port; port 0 takes the one it had last, else a free one', '127.0.0.1:0')
-    .option('--advertise <HOST:PORT>', 'where others reach the data port (default: where it listens)')
-    .option('--capacity <SIZE>', 'how much it may be given to hold, such as 10gb; told to the coordinator')
-    .option('--lag <TIME>', 'a follower that lacks bytes for longer leaves the in-sync replicas', '10s')
-    .option('--log-level <LEVEL>', 'trace, debug, info, warn or error', 'info')
-    .addHelpText(
-      'after',
-      examples(
-        'chancery tablet-server --id 0 --rack r1 --coordinator http://127.0.0.1:8480 --data ./ts0',
-        'chancery tablet-server fill --table shop.orders --size 1mb',
-        'chancery tablet-server check --table shop.orders',
-      ),
-    )
-    .action(async (options: object) => {
-      const { tabletServer } = await import('./tabletServer.ts');
-      await tabletServer(options as Parameters<typeof tabletServer>[0], parts, terminal);
-    });
-  for (const option of tlsOptions(terminal.env)) server.addOption(option);
-  addCredentials(server, terminal);
-  const asked = (command: Command): Command =>
-    command.requiredOption('--table <TABLE>', 'DATABASE.TABLE').addOption(operatorOption(terminal.env)).addOption(jsonOption());
-  asked(server.command('fill').description('Append random bytes to every bucket of a table, through the leaders.'))
-    .option('--size <SIZE>', 'how much for each bucket', '1mb')
-    .addHelpText('after', examples('chancery tablet-server fill --table shop.orders --size 1mb'))
-    .action(async (options: object) => {
-      const { fillTable } = await import('./tabletData.ts');
-      await fillTable(options as Parameters<typeof fillTable>[0], terminal);
-    });
-  asked(server.command('check').description("Whether every replica of a table has its leader's bytes. Exit status 1: one has not."))
-    .addHelpText(
-      'after',
-      examples('chancery tablet-server check --table shop.orders', 'chancery tablet-server check --table shop.orders --json'),
-    )
-    .action(async (options: object) => {
-      const { checkTable } = await import('./tabletData.ts');
-      await checkTable(options as Parameters<typeof checkTable>[0], terminal);
-    });
-}
-
-function addCluster(program: Command, terminal: Terminal): void {
-  const directory = (): Option => new Option('--dir <DIR>', 'where its data, settings and logs are').default('cluster');
-  const cluster = program
-    .command('cluster')
-    .description('Three ZooKeepers, three nodes and three tablet servers on this machine, for trying things out.');
-  cluster
-    .command('up')
-    .description('Start them and stay until Ctrl-C, which takes them down.')
-    .addOption(directory())
-    .option('--nodes <N>', 'how many nodes', upTo(9), 3)
-    .option('--zookeepers <N>', 'how many ZooKeepers', upTo(5), 3)
-    .option('--tablet-servers <N>', 'how many tablet servers, each in a rack of its own; 0: none', upTo(20, 0), 3)
-    .option('--port <PORT>', 'the first operator port; the next nodes have the next ones (default: free ports)', upTo(65_000))
-    .addOption(jsonOption())
-    .addHelpText('after', examples('chancery cluster up', 'chancery cluster up --port 8480 --dir /tmp/cluster'))
-    .action(async (options: object) => {
-      const { clusterUp } = await import('./cluster.ts');
-      await clusterUp(options as Parameters<typeof clusterUp>[0], terminal);
-    });
-  cluster
-    .command('status')
-    .description('What runs, and how the nodes are.')
-    .addOption(directory())
-    .addOption(jsonOption())
-    .addHelpText('after', examples('chancery cluster status'))
-    .action(async (options: object) => {
-      const { clusterStatus } = await import('./cluster.ts');
-      await clusterStatus(options as Parameters<typeof clusterStatus>[0], terminal);
-    });
-  cluster
-    .command('down')
-    .description('Stop what "cluster up" started in this directory. The data stays.')
-    .addOption(directory())
-    .addHelpText('after', examples('chancery cluster down'))
-    .action(async (options: object) => {
-      const { clusterDown } = await import('./cluster.ts');
-      await clusterDown(options as Parameters<typeof clusterDown>[0], terminal);
-    });
-  for (const command of cluster.commands) if (command.name() !== 'down') addCredentials(command, terminal);
 }
