@@ -15,9 +15,9 @@ export function namesInWords(names: readonly string[]): string {
 }
 
 /** A text from outside, made fit for one line: cut, and without characters that steer a terminal or hide what is there. */
-export const shown = (text: string): string => fit(text, wordsLimits.text);
+export const shown = (text: string): string => cutTo(text, wordsLimits.text);
 
-function fit(text: string, most: number): string {
+function cutTo(text: string, most: number): string {
   const characters = Array.from(text);
   const cut = characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
   return cut.replace(
@@ -35,7 +35,7 @@ const units = [
 /** As much of an error as tells what to do: its first line that says anything, and how many follow it, which are a stack as a rule. */
 export function errorInWords(error: string): string {
   const lines = error.split(/\r\n|\r|\n/).filter((line) => line.trim() !== '');
-  const first = fit((lines[0] ?? '').trim(), wordsLimits.error);
+  const first = cutTo((lines[0] ?? '').trim(), wordsLimits.error);
   return lines.length > 1 ? `${first} (and ${lines.length - 1} more ${lines.length === 2 ? 'line' : 'lines'})` : first;
 }
 
