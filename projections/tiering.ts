@@ -255,9 +255,13 @@ export function dueTables(state: Tiering, now: number, atMost: number): readonly
   return due;
 }
 
-/** When the next timer runs off, epoch milliseconds; undefined when none is set. */
-export function nextDueAt(state: Tiering): number | undefined {
-  for (const { keys } of secondsOf(state.agenda)) {
+/**
+ * When timers are to be looked at again, epoch milliseconds: within the second that has begun when the first one runs off, else when the
+ * first second begins in which one does. undefined when none is set. No timer of a later second is looked at.
+ */
+export function nextDueAt(state: Tiering, now: number): number | undefined {
+  for (const { keys, startsAt } of secondsOf(state.agenda)) {
+    if (startsAt > now) return startsAt;
     let least = Number.POSITIVE_INFINITY;
     for (const [id] of keys.rows()) {
       const row = state.byTable.get(id);

@@ -41,7 +41,8 @@ function startTimers({ clock, replica, submit }: TieringDutyParts): () => void {
   const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'queue-due-tables' });
   let cancel = () => {};
   const tick = () => {
-    const wait = (nextDueAt(replica.state.tiering) ?? Number.POSITIVE_INFINITY) - clock.now();
+    const now = clock.now();
+    const wait = (nextDueAt(replica.state.tiering, now) ?? Number.POSITIVE_INFINITY) - now;
     if (wait <= 0) duty.wake();
     cancel = clock.after(wait <= 0 ? tickMs : Math.min(wait, tickMs), tick);
   };
