@@ -482,6 +482,15 @@ describe('queueDueTables', () => {
     when(queue, { now: at(1_000_000) }).gives(due(2, 1), due(1, 1), due(3, 1), due(4, 1), due(5, 1), due(0, 1));
     expect([joined(1, 6) + 9000, joined(3, 6) + 7900]).toEqual([at(17), at(17) + 900]);
   });
+  test('many within one second: by the millisecond, then by id', () => {
+    const count = 24;
+    // Each joins a second after the one before it, and is due so much sooner: all within one second.
+    const events = scheduled(...Array.from({ length: count }, (_, id) => 100_000 - 1000 * id + 10 * Math.floor((count - 1 - id) / 2)));
+    const ids = Array.from({ length: count }, (_, i) => count - 2 - 2 * Math.floor(i / 2) + (i % 2));
+    given(...events)
+      .when(queue, { now: at(1_000_000) })
+      .gives(...ids.map((tableId) => due(tableId, 1)));
+  });
   test('at most so many', () => {
     const { when } = given(...scheduled(3000, 2000, 1000, 10));
     when({ ...queue, atMost: 2 }, { now: at(10_000) }).gives(due(0, 1), due(1, 1));
