@@ -435,7 +435,13 @@ export class Node {
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
-      startTiering({ clock, membership, replica: this.replica, rounds, submit }),
+      startTiering({
+        clock,
+        membership,
+        replica: this.replica,
+        rounds,
+        submit: (command, key) => this.#submitTo(leader, this.#ownRequest(command, key)),
+      }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();
@@ -450,7 +456,17 @@ export class Node {
 
   async #submitOwn(command: Command, key: string): Promise<Outcome> {
     const { act, deadline } = this.#ownRequest(command, key);
-    const outcome = await this.#route({ command, act, deadline });
+    return this.#seen(command, await this.#route({ command, act, deadline }));
+  }
+
+  /** Has one leadership decide, or nobody: the next one has heard of nobody yet, and must not act on the silence that this one heard. */
+  async #submitTo(leader: Leader, request: Request): Promise<Outcome> {
+    const reply = await leader.submit(request);
+    if (reply.kind === 'retry') return { kind: 'unknown', commandId: request.act.commandId, detail: reply.detail };
+    return this.#seen(request.command, reply);
+  }
+
+  #seen(command: Command, outcome: Outcome): Outcome {
     if (outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT')
       this.#parts.logger.error({ command: command.name }, outcome.rejection.detail);
     return outcome;

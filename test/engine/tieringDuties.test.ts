@@ -18,6 +18,7 @@ import { Replica } from '../../src/engine/replica.ts';
 import type { Outcome } from '../../src/engine/submission.ts';
 import { startTiering } from '../../src/engine/tieringDuties.ts';
 import { TieringRounds } from '../../src/engine/tieringRounds.ts';
+import { lostRequest } from '../../src/log/faulty.ts';
 import { rejection } from '../../src/rejection.ts';
 import { alterTable, createDatabase, createTable, heartbeat, lakeProperties } from '../model/tieringSamples.ts';
 import { logOf } from '../support/given.ts';
@@ -258,6 +259,22 @@ describe('time-outs', () => {
     expect(lake.states(0)).toEqual(['Tiering']);
     await lake.pass(timeoutMs / 8 + 1);
     expect(lake.row(0)).toMatchObject({ state: 'Pending', tieringEpoch: 2, failures: 1 });
+    await lake.cluster.stop();
+  });
+
+  test('a silence that one leadership heard is not acted on by the next', async () => {
+    const lake = await Lake.with(1);
+    await lake.pass(freshnessMs);
+    await lake.handOut('s1', 1);
+    lake.cluster.log('n1').script(lostRequest);
+    await lake.pass(timeoutMs + timeoutMs / 8);
+    const { epoch } = lake.node.state;
+    await vi.waitFor(() => expect([lake.node.role, lake.node.state.epoch]).toEqual(['leader', epoch + 1]), eventually);
+    await lake.renew('s1', 0);
+    await lake.pass(timeoutMs - 1);
+    expect(lake.row(0)).toMatchObject({ state: 'Tiering', failures: 0 });
+    await lake.pass(timeoutMs / 8 + 1);
+    expect(lake.row(0)).toMatchObject({ state: 'Pending', failures: 1 });
     await lake.cluster.stop();
   });
 
