@@ -58,7 +58,7 @@ export interface Holding {
 export class Lake {
   readonly service: string;
   readonly #path: string;
-  readonly #unlock: () => void;
+  #unlock: () => void;
 
   private constructor(path: string, service: string, unlock: () => void) {
     this.#path = path;
@@ -120,8 +120,10 @@ export class Lake {
     await rename(`${file}.next`, file); // Not for keeps: unlike a round it may be gone after a power cut.
   }
 
+  /** Gives the directory back. May be called again. */
   close(): void {
     this.#unlock();
+    this.#unlock = () => {};
   }
 }
 

@@ -24,7 +24,7 @@ const gapMs = 20;
 const renewMs = 15_000;
 const answerMs = { least: 1000, most: 10_000 } as const;
 /** For the last word, all tries together; before that, for the answer that is under way. */
-const stopMs = { saying: 8000, hearing: 2000 } as const;
+const stopMs = { saying: 6000, answer: 1500, hearing: 2000 } as const;
 /** Statuses of answers that a wrong setting has. */
 const wrongSettings: readonly number[] = [400, 401, 403, 404];
 
@@ -90,7 +90,7 @@ export class TieringService {
     const pacer = new Pacer(until);
     while (this.#rounds.size > 0 && !until.aborted) {
       try {
-        if (!(await this.#say(until))) await pacer.pause(gapMs);
+        if (!(await this.#say(until, stopMs.answer))) await pacer.pause(gapMs);
       } catch (error) {
         logger.warn(about(error), 'the coordinator could not be told of the stop');
         await pacer.backOff();
@@ -154,6 +154,10 @@ export class TieringService {
     return Math.min(renewMs, this.#options.pollMs / 3);
   }
 
+  get #answerMs(): number {
+    return Math.min(answerMs.most, Math.max(answerMs.least, this.#renewMs));
+  }
+
   get #hasRoom(): boolean {
     return !this.#isStopping && this.#rounds.size < this.#options.rounds;
   }
@@ -165,13 +169,13 @@ export class TieringService {
 
   /**
    * One heartbeat and what follows from its answer.
+   * @param timeoutMs for each node that is asked
    * @returns whether to send the next one at once. @throws CoordinatorUnavailable, CoordinatorRefused, the signal's reason
    */
-  async #say(signal: AbortSignal): Promise<boolean> {
+  async #say(signal: AbortSignal, timeoutMs = this.#answerMs): Promise<boolean> {
     const { coordinator, logger, pollMs } = this.#options;
     const now = performance.now();
     const heartbeat = this.#rounds.heartbeat(this.#hasRoom && now >= this.#askAt);
-    const timeoutMs = Math.min(answerMs.most, Math.max(answerMs.least, this.#renewMs));
     this.#isAsking = true;
     const answer = await coordinator.heartbeat(heartbeat, timeoutMs, signal).finally(() => {
       this.#isAsking = false;
