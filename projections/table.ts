@@ -256,12 +256,31 @@ function* differing<V>(before: Part<V>, after: Part<V>): Generator<TableChange<V
     for (const [i, part] of after.parts.entries()) yield* differing(before.parts[i], part);
     return;
   }
+  if (before?.isLeaf === true && after?.isLeaf === true) {
+    yield* differingRows(before.rows, after.rows);
+    return;
+  }
   const old = new Map(rowsOf(before));
   for (const [key, value] of rowsOf(after)) {
     if (old.get(key) !== value) yield { key, before: old.get(key), after: value };
     old.delete(key);
   }
   for (const [key, value] of old) yield { key, before: value, after: undefined };
+}
+
+/** A row that stayed is where it was, unless one before it went: mostly nothing is searched for. */
+function* differingRows<V>(before: Leaf<V>['rows'], after: Leaf<V>['rows']): Generator<TableChange<V>> {
+  let stayed = 0;
+  for (let at = 0; at < after.length; at += stride) {
+    const key = after[at] as string;
+    const was = before[at] === key ? at : placeOf(before, key, after[at + 3] as number);
+    if (was < before.length) stayed += stride;
+    if (before[was + 1] !== after[at + 1]) yield { key, before: before[was + 1] as V | undefined, after: after[at + 1] as V };
+  }
+  for (let was = 0; stayed < before.length && was < before.length; was += stride) {
+    const key = before[was] as string;
+    if (placeOf(after, key, before[was + 3] as number) === after.length) yield { key, before: before[was + 1] as V, after: undefined };
+  }
 }
 
 /** Rows keep their digests, for a change elsewhere in the leaf must not cost a digest of each. */

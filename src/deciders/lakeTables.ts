@@ -22,10 +22,10 @@ function freshnessMsOf({ properties }: LakeTable): number {
   return nanos === undefined ? defaultFreshnessMs : wholeMs(nanos);
 }
 
-const namesOf = ({ database, table, tableId }: LakeTable): { tableId: number; database: string; table: string } => ({
-  tableId,
+const namesOf = ({ database, table, tableId }: LakeTable): { database: string; table: string; tableId: number } => ({
   database,
   table,
+  tableId,
 });
 
 /** The event by which a table becomes one that is tiered. */

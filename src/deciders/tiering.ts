@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { tableId } from '../../events/catalog.ts';
+import { quickCheck } from '../../events/quickCheck.ts';
 import {
   fileBytes,
   records,
@@ -28,13 +29,14 @@ const coordinatorEpoch = z
   .int()
   .min(0)
   .describe('The epoch of the answer that handed the table out, or of a newer one. Absent: it is not looked at.');
-/** What a tiering service says of one round. */
-const ofRound = { tableId, tieringEpoch, coordinatorEpoch: coordinatorEpoch.exactOptional() };
+/** What a tiering service says of one round. Keys in order, here and in what is made of them: see `canonicalJson`. */
+const ofRound = { coordinatorEpoch: coordinatorEpoch.exactOptional(), tableId, tieringEpoch };
 type Round = Readonly<z.infer<z.ZodObject<typeof ofRound>>>;
 /** Longer than what is kept of it: it is cut, not refused. */
 const givenError = z.string().max(65_536).describe(`What went wrong; the first ${tieringLimits.errorLength} characters of it are kept.`);
-const failure = { ...ofRound, error: givenError.exactOptional() };
-const success = { ...ofRound, fileBytes: fileBytes.exactOptional(), records: records.exactOptional() };
+const failure = { coordinatorEpoch: ofRound.coordinatorEpoch, error: givenError.exactOptional(), tableId, tieringEpoch };
+const said = { fileBytes: fileBytes.exactOptional(), records: records.exactOptional() };
+const success = { coordinatorEpoch: ofRound.coordinatorEpoch, ...said, tableId, tieringEpoch };
 export const tieringReports = {
   renewal: z.strictObject(ofRound),
   failure: z.strictObject(failure),
@@ -57,6 +59,10 @@ export const tieringAnswer = z.strictObject({
   finished: z.array(reportAnswer),
 });
 export type TieringAnswer = z.infer<typeof tieringAnswer>;
+const isAnswer = quickCheck(tieringAnswer);
+/** What a heartbeat was answered with; undefined when it is no such answer. */
+export const tieringAnswerOf = (given: unknown): TieringAnswer | undefined =>
+  isAnswer(given) ? (given as TieringAnswer) : tieringAnswer.safeParse(given).data;
 
 /** Why a report does not count, in Fluss's words and the order of its checks. */
 function reportFault({ epoch }: State, row: TieringRow | undefined, report: Round): Rejection | undefined {
@@ -78,30 +84,51 @@ export function errorTextOf(given: string): string {
   return kept.replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
 }
 
-type Names = { readonly tableId: number; readonly database: string; readonly table: string };
+interface Names {
+  readonly database: string;
+  readonly table: string;
+  readonly tableId: number;
+}
 function namesOf(state: State, id: number): Names {
   const row = tableById(state.catalog, id);
   if (row === undefined) throw new Error(`lake table ${id} is in no database`);
   const { database, table } = row;
-  return { tableId: id, database, table };
+  return { database, table, tableId: id };
 }
 
-/** The round of a row that is Tiering. */
-const roundOf = (state: State, row: TieringRow, now: number) =>
-  ({
-    ...namesOf(state, row.tableId),
-    tieringEpoch: row.tieringEpoch,
-    service: row.service ?? '',
-    durationMs: now - row.since,
-  }) as const;
-
-const failing = (state: State, row: TieringRow, now: number, because: 'REPORTED' | 'TIMED_OUT', error: string | undefined) =>
-  tieringRoundFailed({
-    ...roundOf(state, row, now),
+type Because = 'REPORTED' | 'TIMED_OUT';
+function failing(state: State, row: TieringRow, now: number, because: Because, error: string | undefined): RowEvent {
+  const { database, table, tableId: id } = namesOf(state, row.tableId);
+  return tieringRoundFailed({
     because,
+    database,
+    durationMs: now - row.since,
     ...(error === undefined || error === '' ? {} : { error: errorTextOf(error) }),
     failuresInRow: row.failuresInRow + 1,
+    service: row.service ?? '',
+    table,
+    tableId: id,
+    tieringEpoch: row.tieringEpoch,
   });
+}
+
+function finishing(state: State, row: TieringRow, now: number, { fileBytes: bytes, isForced, records: count }: Success): RowEvent {
+  const { database, table, tableId: id } = namesOf(state, row.tableId);
+  return tieringRoundFinished({
+    database,
+    durationMs: now - row.since,
+    ...(bytes === undefined ? {} : { fileBytes: bytes }),
+    isForced,
+    ...(count === undefined ? {} : { records: count }),
+    service: row.service ?? '',
+    table,
+    tableId: id,
+    tieringEpoch: row.tieringEpoch,
+  });
+}
+
+/** An event that leaves a row. */
+type RowEvent = Exclude<TieringEvent, { readonly type: 'LakeTableRemoved' }>;
 
 /** What is decided of several reports, one after the other: each sees what the ones before it changed. */
 class Reporting {
@@ -141,11 +168,10 @@ class Reporting {
     return rejection('TABLE_NOT_TIERING', 'tableId', detail);
   }
 
-  finished({ fileBytes: bytes, isForced, records: count, ...report }: Success): Rejection | undefined {
+  finished(report: Success): Rejection | undefined {
     const row = this.#check(report);
     if (row === undefined || isRejection(row)) return row;
-    const said = { ...(bytes === undefined ? {} : { fileBytes: bytes }), ...(count === undefined ? {} : { records: count }) };
-    this.#happened(row, tieringRoundFinished({ ...roundOf(this.#state, row, this.#now), isForced, ...said }));
+    this.#happened(row, finishing(this.#state, row, this.#now, report));
     return undefined;
   }
 
@@ -153,12 +179,12 @@ class Reporting {
   handOut(name: string, timeoutMs: number): TieringRow | undefined {
     const row = firstPending(this.#state.tiering) ?? [...this.#rows.values()].find(({ state }) => state === 'Pending');
     if (row === undefined) return undefined;
-    const names = namesOf(this.#state, row.tableId);
-    this.#happened(row, tieringRoundStarted({ ...names, tieringEpoch: row.tieringEpoch, service: name, timeoutMs }));
+    const { database, table, tableId: id } = namesOf(this.#state, row.tableId);
+    this.#happened(row, tieringRoundStarted({ database, service: name, table, tableId: id, tieringEpoch: row.tieringEpoch, timeoutMs }));
     return this.rowOf(row.tableId);
   }
 
-  #happened(row: TieringRow, event: Exclude<TieringEvent, { readonly type: 'LakeTableRemoved' }>): void {
+  #happened(row: TieringRow, event: RowEvent): void {
     this.events.push(event);
     this.#rows.delete(row.tableId); // What happened last stands last.
     this.#rows.set(row.tableId, rowAfter(row, { at: this.#now, event, position: this.#state.position }));

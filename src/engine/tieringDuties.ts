@@ -57,7 +57,7 @@ function startTimers({ clock, replica, submit }: TieringDutyParts): () => void {
 function startTimeouts({ clock, replica, rounds, submit }: TieringDutyParts): () => void {
   const command = (): Command | undefined => timingOut(replica.state, rounds.silent(tieringBatches.timedOut));
   const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'time-out-tiering' });
-  const stopWatching = replica.onApplied(({ before, after }) => rounds.applied(before.tiering, after.tiering));
+  const stopWatching = replica.onApplied(({ entry }) => rounds.applied(entry));
   let lookedAt = clock.now();
   let cancel = () => {};
   const look = () => {

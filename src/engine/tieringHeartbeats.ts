@@ -1,4 +1,4 @@
-import { errorTextOf, type TieringAnswer, type TieringHeartbeat, tieringAnswer } from '../deciders/tiering.ts';
+import { errorTextOf, type TieringAnswer, type TieringHeartbeat, tieringAnswerOf } from '../deciders/tiering.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import type { Node } from './node.ts';
 import type { Caller, Outcome } from './submission.ts';
@@ -28,8 +28,8 @@ function pieces({ failed, finished, tiering }: Lists): readonly Lists[] {
     return cut.at(-1) ?? empty();
   };
   for (const report of failed) {
-    const { error, ...round } = report;
-    room(weights.failed).failed.push({ ...round, ...(error === undefined ? {} : { error: errorTextOf(error) }) });
+    const { error } = report;
+    room(weights.failed).failed.push(error === undefined ? report : { ...report, error: errorTextOf(error) });
   }
   room(0).tiering.push(...tiering);
   for (const report of finished) room(weights.finished).finished.push(report);
@@ -50,22 +50,25 @@ export async function submitHeartbeat(node: Pick<Node, 'submit'>, given: GivenHe
     const alsoHas = isLast && parts.length > 1 ? [...given.failed, ...given.tiering, ...given.finished].map(({ tableId }) => tableId) : [];
     const ids = new Set(part.finished.map(({ tableId }) => tableId));
     const outcome = await node.submit(
+      // Keys in order: see `canonicalJson`.
       {
+        alsoHas,
+        failed: part.failed,
+        finished: part.finished,
+        forced: forced.filter((id) => ids.has(id)),
         name: 'tieringHeartbeat',
         service,
-        ...part,
-        forced: forced.filter((id) => ids.has(id)),
+        tiering: part.tiering,
         wantsTable: wantsTable && isLast,
-        alsoHas,
       },
       caller,
     );
     if (outcome.kind !== 'done') return outcome;
-    const answer = tieringAnswer.safeParse(outcome.answer);
-    if (!answer.success) return { kind: 'rejected', rejection: withoutAnswer() };
-    all.coordinatorEpoch = answer.data.coordinatorEpoch;
-    for (const list of ['failed', 'tiering', 'finished'] as const) all[list].push(...answer.data[list]);
-    if (answer.data.table !== undefined) all.table = answer.data.table;
+    const answer = tieringAnswerOf(outcome.answer);
+    if (answer === undefined) return { kind: 'rejected', rejection: withoutAnswer() };
+    all.coordinatorEpoch = answer.coordinatorEpoch;
+    for (const list of ['failed', 'tiering', 'finished'] as const) all[list].push(...answer[list]);
+    if (answer.table !== undefined) all.table = answer.table;
     position = outcome.position;
   }
   return { kind: 'answered', answer: all, position };

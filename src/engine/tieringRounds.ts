@@ -1,9 +1,13 @@
+import type { Entry } from '../../events/envelope.ts';
 import type { Tiering, TieringRow } from '../../projections/tiering.ts';
 import { tieringOf } from '../../projections/tiering.ts';
 import type { Command } from '../deciders/commands.ts';
-import { tieringAnswer } from '../deciders/tiering.ts';
+import { tieringAnswerOf } from '../deciders/tiering.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outcome } from './submission.ts';
+
+/** Of a round, if there is one. */
+const endings: ReadonlySet<string> = new Set(['TieringRoundFinished', 'TieringRoundFailed', 'LakeTableRemoved', 'TableDropped']);
 
 /**
  * When the services of running rounds were last heard of: soft state of the node that leads. Whoever takes the lead has heard of all of
@@ -17,24 +21,24 @@ export class TieringRounds {
 
   constructor(clock: Clock, tiering: Tiering) {
     this.#clock = clock;
-    for (const [, tables] of tiering.rounds.rows()) for (const [id] of tables.rows()) this.#watch(tieringOf(tiering, Number(id)));
+    for (const [, tables] of tiering.rounds.rows()) for (const [id] of tables.rows()) this.#takeUp(tieringOf(tiering, Number(id)));
   }
 
   /** Takes up rounds that began, and leaves out those that are over. Within one entry a table may change hands, or begin a round anew. */
-  applied(before: Tiering, after: Tiering): void {
-    for (const { after: now, before: then, key } of after.byTable.changesSince(before.byTable)) {
-      if (now?.state !== 'Tiering') this.#leaveOut(Number(key));
-      else if (then?.state !== 'Tiering' || then.tieringEpoch !== now.tieringEpoch) this.#watch(now);
+  applied({ events }: Pick<Entry, 'events'>): void {
+    for (const event of events) {
+      if (event.type === 'TieringRoundStarted') this.#watch(event.data);
+      else if (endings.has(event.type)) this.#leaveOut((event.data as { readonly tableId: number }).tableId);
     }
   }
 
   /** A heartbeat renews the rounds that it rightly names, and the one that it was handed. */
   answered(command: Command, outcome: Outcome): void {
     if (command.name !== 'tieringHeartbeat' || outcome.kind !== 'done') return;
-    const answer = tieringAnswer.safeParse(outcome.answer);
-    if (!answer.success) return;
-    for (const { refusal, tableId } of answer.data.tiering) if (refusal === undefined) this.#heard(tableId);
-    if (answer.data.table !== undefined) this.#heard(answer.data.table.tableId);
+    const answer = tieringAnswerOf(outcome.answer);
+    if (answer === undefined) return;
+    for (const { refusal, tableId } of answer.tiering) if (refusal === undefined) this.#heard(tableId);
+    if (answer.table !== undefined) this.#heard(answer.table.tableId);
   }
 
   /** All rounds were heard of just now: nobody could be heard meanwhile. */
@@ -55,11 +59,14 @@ export class TieringRounds {
     return silent;
   }
 
-  #watch(row: TieringRow | undefined): void {
-    if (row?.timeoutMs === undefined) return;
-    this.#leaveOut(row.tableId);
-    this.#timeoutMs.set(row.tableId, row.timeoutMs);
-    this.#heard(row.tableId);
+  #takeUp(row: TieringRow | undefined): void {
+    if (row?.timeoutMs !== undefined) this.#watch({ tableId: row.tableId, timeoutMs: row.timeoutMs });
+  }
+
+  #watch({ tableId, timeoutMs }: { readonly tableId: number; readonly timeoutMs: number }): void {
+    this.#leaveOut(tableId);
+    this.#timeoutMs.set(tableId, timeoutMs);
+    this.#heard(tableId);
   }
 
   #heard(id: number): void {

@@ -39,7 +39,7 @@ class Led {
   rounds = new TieringRounds(this.clock, this.replica.state.tiering);
 
   constructor() {
-    this.replica.onApplied(({ before, after }) => this.rounds.applied(before.tiering, after.tiering));
+    this.replica.onApplied(({ entry }) => this.rounds.applied(entry));
   }
 
   /** All in one entry, as the leader commits what came together. */
