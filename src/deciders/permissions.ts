@@ -311,6 +311,8 @@ export const operatorAccess: Readonly<Record<string, Access>> = {
   'POST /v1/rebalances/:rebalanceId/cancel': act,
   'POST /v1/tiering/heartbeats': act,
   'GET /v1/tiering/statuses': known,
+  'GET /v1/tiering/stream': known,
+  'GET /v1/tiering/failures': describe,
 };
 
 /** @param route as it was registered: `/v1/configs/:key` @returns undefined when nothing is said about it */

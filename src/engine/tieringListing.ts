@@ -79,10 +79,9 @@ export interface TieringPage {
   readonly failing: number;
 }
 
-/** @returns UNKNOWN_DATABASE, UNKNOWN_TABLE, or MALFORMED_REQUEST for a table without its database */
+/** @returns UNKNOWN_DATABASE, UNKNOWN_TABLE */
 export function faultOfScope({ catalog }: State, { database, table }: TieringScope): Rejection | undefined {
-  if (database === undefined)
-    return table === undefined ? undefined : rejection('MALFORMED_REQUEST', 'database', 'a table is named by its database, too');
+  if (database === undefined) return undefined;
   if (databaseOf(catalog, database) === undefined)
     return rejection('UNKNOWN_DATABASE', 'database', `Database '${database.slice(0, 201)}' does not exist.`);
   if (table === undefined || tableOf(catalog, database, table) !== undefined) return undefined;

@@ -3,7 +3,7 @@
  * Method: a real server over a real node on the in-memory log, asked with fetch.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { metaServiceCommands } from '../../src/deciders/commands.ts';
+import { actCommands } from '../../src/interfaces/operator/acts.ts';
 import { call, type Served, ServedCluster } from './support.ts';
 
 const cluster = new ServedCluster();
@@ -129,7 +129,7 @@ describe('a refusal', () => {
 test('the API description tells of every act, with keys as texts', async () => {
   const { json } = await call(`${n1.url}/openapi.json`);
   const paths = json['paths'] as Readonly<Record<string, unknown>>;
-  for (const { name } of metaServiceCommands) expect(Object.keys(paths)).toContain(`/v1/acts/${name}`);
+  for (const { name } of actCommands) expect(Object.keys(paths)).toContain(`/v1/acts/${name}`);
   const text = JSON.stringify(paths['/v1/acts/setServiceIdentity']);
   expect(text).toContain('In clear; it is sealed before it is logged.');
   expect(text).not.toContain('fingerprint');

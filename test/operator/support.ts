@@ -7,6 +7,7 @@ import { createHistory } from '../../src/engine/history/historyClient.ts';
 import { type History, HistoryRefused } from '../../src/engine/history/port.ts';
 import { replayPage } from '../../src/engine/history/replay.ts';
 import { viewOf } from '../../src/engine/history/stateViews.ts';
+import { failurePage } from '../../src/engine/history/tieringFailurePages.ts';
 import { Timeline } from '../../src/engine/history/timeline.ts';
 import { Node, type NodeParts } from '../../src/engine/node.ts';
 import { createPlanner } from '../../src/engine/planning/threadPlanner.ts';
@@ -36,6 +37,7 @@ class DirectHistory implements History {
   events: History['events'] = async (query) => await (await this.#caughtUp()).events(query);
   stateAt: History['stateAt'] = async (moment, options) => viewOf(await (await this.#caughtUp()).stateAt(moment), options);
   replay: History['replay'] = async (query) => await replayPage(await this.#caughtUp(), query);
+  failures: History['failures'] = async (query) => await failurePage(await this.#caughtUp(), query, new AbortController().signal);
   /** Queries belong to the process, see `hasQueries`. */
   select: History['select'] = async () => {
     throw new HistoryRefused('HISTORY_UNAVAILABLE', 'there are no queries in this test', 'Ask for hasQueries.');

@@ -17,19 +17,20 @@ export class LakeCluster {
   /** @param wish as `ServedCluster.start` takes it */
   static async start(names: readonly string[] = ['n1'], wish: Parameters<ServedCluster['start']>[1] = {}): Promise<LakeCluster> {
     const lake = new LakeCluster();
-    const { staticConfigs, ...more } = wish;
-    const parts = {
-      clusterSecret: 'a secret of all nodes',
-      clock: lake.clock,
-      staticConfigs: { ...lastingLeases, ...staticConfigs },
-      ...more,
-    };
-    for (const name of names) lake.#nodes.push(await lake.cluster.start(name, parts));
-    await lake.cluster.ready(...lake.#nodes);
-    await registerServers(lake.leader.node, 1);
-    const shop = { name: 'createDatabase', database: 'shop', ignoreIfExists: true, properties: {} } as const;
-    expect(await lake.leader.node.submit(shop, caller)).toMatchObject({ kind: 'done' });
+    await lake.join(names, wish);
     return lake;
+  }
+
+  /** Starts nodes; then there is a tablet server, and a database `shop`. */
+  async join(names: readonly string[], { staticConfigs, ...wish }: Parameters<ServedCluster['start']>[1] = {}): Promise<void> {
+    const secret = { clusterSecret: 'a secret of all nodes', clock: this.clock };
+    const parts = { ...secret, staticConfigs: { ...lastingLeases, ...staticConfigs }, ...wish };
+    for (const name of names) this.#nodes.push(await this.cluster.start(name, parts));
+    await this.cluster.ready(...this.#nodes);
+    const { node } = this.leader;
+    await registerServers(node, 1);
+    const shop: Command = { name: 'createDatabase', database: 'shop', ignoreIfExists: true, properties: {} };
+    expect(await node.submit(shop, caller)).toMatchObject({ kind: 'done' });
   }
 
   get leader(): Served {

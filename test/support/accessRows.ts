@@ -1,5 +1,5 @@
 /** Everything that can be asked of a node, once, with what it needs: the rows of the matrix, which compares them with the real lists. */
-import { metaServiceCommands } from '../../src/deciders/commands.ts';
+import { actCommands } from '../../src/interfaces/operator/acts.ts';
 import { operationFor } from './rights.ts';
 import { sampleOf } from './samples.ts';
 
@@ -81,6 +81,8 @@ export const operatorRows: readonly OperatorRow[] = [
   send('WRITE', 'POST', '/v1/rebalances/:rebalanceId/cancel', '/v1/rebalances/rebalance-x/cancel', {}),
   send('WRITE', 'POST', '/v1/tiering/heartbeats', '/v1/tiering/heartbeats', { service: 's1' }),
   get('known', '/v1/tiering/statuses'),
+  get('known', '/v1/tiering/stream'),
+  get('DESCRIBE', '/v1/tiering/failures'),
   get('DESCRIBE', '/v1/servers'),
   get('DESCRIBE', '/v1/servers/:serverId', '/v1/servers/7'),
   send('ALTER', 'DELETE', '/v1/servers/:serverId', '/v1/servers/7'),
@@ -123,7 +125,7 @@ export const operatorRows: readonly OperatorRow[] = [
   get('DESCRIBE', '/v1/buckets', '/v1/buckets?table=matrix.t'),
   send('DROP', 'DELETE', '/v1/databases/:database/tables/:table', '/v1/databases/matrix/tables/t'),
   send('DROP', 'DELETE', '/v1/databases/:database', '/v1/databases/matrix'),
-  ...metaServiceCommands.map(({ input, name }) =>
+  ...actCommands.map(({ input, name }) =>
     send(operationFor(name) as Right, 'POST', `/v1/acts/${name}`, `/v1/acts/${name}`, sampleOf(input)),
   ),
 ];
@@ -145,7 +147,16 @@ export const procedureRows: readonly { readonly name: string; readonly right: Ri
   { name: 'remove_server_tag', right: 'ALTER', call: "sys.remove_server_tag('8', 'TEMPORARY_OFFLINE')" },
 ];
 /** Tables that everybody may read who is known; of all but `procedures` each sees what they may. All others need DESCRIBE. */
-export const freeTables: readonly string[] = ['acls', 'buckets', 'databases', 'partitions', 'procedures', 'tables'];
+export const freeTables: readonly string[] = [
+  'acls',
+  'buckets',
+  'databases',
+  'lake_tables',
+  'lake_tiering_status',
+  'partitions',
+  'procedures',
+  'tables',
+];
 /** Statements about the catalog. */
 export const catalogRows: readonly { readonly right: Right; readonly statement: string }[] = [
   { right: 'CREATE', statement: 'CREATE DATABASE matrix' },

@@ -3,7 +3,15 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../ports/logger.ts';
 import type { FromProcess, Question, ToProcess } from './messages.ts';
-import { type EventPage, type History, HistoryRefused, type ReplayPage, type SelectResult, type StateThen } from './port.ts';
+import {
+  type EventPage,
+  type FailurePage,
+  type History,
+  HistoryRefused,
+  type ReplayPage,
+  type SelectResult,
+  type StateThen,
+} from './port.ts';
 import type { ReadTexts } from './timeline.ts';
 
 export interface HistoryParts {
@@ -80,6 +88,7 @@ class HistoryClient implements History {
   events: History['events'] = async (query) => (await this.#ask({ ask: 'events', query })) as EventPage;
   stateAt: History['stateAt'] = async (moment, options) => (await this.#ask({ ask: 'stateAt', moment, options })) as StateThen;
   replay: History['replay'] = async (query) => (await this.#ask({ ask: 'replay', query })) as ReplayPage;
+  failures: History['failures'] = async (query) => (await this.#ask({ ask: 'failures', query })) as FailurePage;
   select: History['select'] = async (sql, options) =>
     (await this.#ask({ ask: 'select', sql, options }, options.timeoutMs + this.#times.slackMs)) as SelectResult;
 

@@ -1,11 +1,12 @@
 import type { Rejection } from '../../rejection.ts';
-import type { EventQuery, Moment, ReplayQuery, SelectOptions, StateOptions } from './port.ts';
+import type { EventQuery, FailureQuery, Moment, ReplayQuery, SelectOptions, StateOptions } from './port.ts';
 
 /** What a node asks its history process. */
 export type Question =
   | { readonly ask: 'events'; readonly query: EventQuery }
   | { readonly ask: 'stateAt'; readonly moment: Moment | undefined; readonly options: StateOptions | undefined }
   | { readonly ask: 'replay'; readonly query: ReplayQuery & { readonly limit: number } }
+  | { readonly ask: 'failures'; readonly query: FailureQuery }
   | { readonly ask: 'select'; readonly sql: string; readonly options: SelectOptions };
 
 /** `HistoryRefused` on its way between processes. */

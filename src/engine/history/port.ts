@@ -1,6 +1,7 @@
 import type { Act } from '../../../events/envelope.ts';
 import type { Asker } from '../../deciders/authorizer.ts';
 import type { Rejection } from '../../rejection.ts';
+import type { TieringFailure } from './tieringFailures.ts';
 
 /** A moment of the log: a position, or epoch milliseconds (then the last event at or before it); absent means now. */
 export type Moment = { readonly position: number } | { readonly at: number };
@@ -84,6 +85,23 @@ export interface ReplayPage {
   readonly next?: number;
 }
 
+/** Which rounds of tiering that failed: all, those of a database, or of one table, by the names that they had then. */
+export interface FailureQuery {
+  readonly database?: string;
+  readonly table?: string;
+  /** Newer ones do not count. */
+  readonly toPosition: number;
+  readonly limit: number;
+  /** So many of the newest are left out. */
+  readonly offset: number;
+}
+export interface FailurePage {
+  /** The newest first. */
+  readonly failures: readonly TieringFailure[];
+  /** Give it as `offset` for the next page; absent at the end. */
+  readonly next?: number;
+}
+
 /** The rows of a SELECT. Cells are JSON values; whole numbers beyond 2^53 and timestamps are texts. */
 export interface SelectResult {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -102,6 +120,8 @@ export interface History {
   stateAt(moment: Moment | undefined, options?: StateOptions): Promise<StateThen>;
   /** What each event did to the state, 1 to 1,000 at a time. @throws HistoryRefused */
   replay(query: ReplayQuery & { readonly limit: number }): Promise<ReplayPage>;
+  /** Rounds of tiering that failed. @throws HistoryRefused */
+  failures(query: FailureQuery): Promise<FailurePage>;
   /** One SELECT over `sys` tables. `live` holds the rows of tables that are not in the log. @throws HistoryRefused */
   select(sql: string, options: SelectOptions): Promise<SelectResult>;
   close(): Promise<void>;

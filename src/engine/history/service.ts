@@ -6,6 +6,7 @@ import { replayPage } from './replay.ts';
 import type { Selector } from './selector.ts';
 import { viewOf } from './stateViews.ts';
 import { sysTablesOf } from './tables.ts';
+import { failurePage } from './tieringFailurePages.ts';
 import { Timeline } from './timeline.ts';
 
 /** The way to the node. */
@@ -92,6 +93,8 @@ class HistoryService {
         return viewOf(await this.#timeline.stateAt(question.moment, signal), question.options);
       case 'replay':
         return await replayPage(this.#timeline, question.query, signal);
+      case 'failures':
+        return await failurePage(this.#timeline, question.query, signal);
       case 'select':
         return await this.#select(question, askedAt, signal);
     }

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Command, metaServiceCommands } from '../../deciders/commands.ts';
+import { finishTableTiering, reportTieringFail } from '../../deciders/tiering.ts';
 import type { Node } from '../../engine/node.ts';
 import { type Sealer, storageSubjects } from '../../secrets/port.ts';
 import { answer, refusals, writeAnswer } from './answers.ts';
@@ -9,17 +10,19 @@ import { callerOf, reason, writeHeaders } from './requests.ts';
 
 const secretFields: Readonly<Record<string, string>> = storageSubjects;
 const maxDepth = 20;
+/** Those that clients know by these names: the acts of the Meta Service, and reports of tiering services that send no heartbeats. */
+export const actCommands = [...metaServiceCommands, reportTieringFail, finishTableTiering] as const;
 
 /**
- * POST /v1/acts/<command>: the acts of the Meta Service by the names that the history gives them, with the same checks. The body holds
- * the command's fields; keys (`ak`, `sk`) are given in clear and sealed here. Answers {position, changed, duplicate}.
+ * POST /v1/acts/<command>: acts by the names that the history gives them, with the same checks. The body holds the command's fields; keys
+ * (`ak`, `sk`) are given in clear and sealed here. Answers {position, changed, duplicate}.
  */
 export const actRoutes: FastifyPluginAsyncZod<{ node: Node; sealer: Sealer }> = async (http, { node, sealer }) => {
   http.addHook('preValidation', async (request) => {
     const key = request.headers['idempotency-key'];
     request.body = sealed(request.body, sealer, typeof key === 'string' ? key : undefined, '', 0);
   });
-  for (const { name, about, input } of metaServiceCommands) {
+  for (const { name, about, input } of actCommands) {
     const schema = {
       summary: about,
       tags: ['acts'],

@@ -1,21 +1,18 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { databaseName, tableId, tableName } from '../../../events/catalog.ts';
-import { fileBytes, records, service, tieringEpoch, tieringLimits } from '../../../events/tiering.ts';
-import { restingStates } from '../../../projections/tieringStates.ts';
+import { tableId } from '../../../events/catalog.ts';
+import { service, tieringLimits } from '../../../events/tiering.ts';
 import { tieringAnswer, tieringReports } from '../../deciders/tiering.ts';
 import type { Node } from '../../engine/node.ts';
 import { submitHeartbeat } from '../../engine/tieringHeartbeats.ts';
-import { faultOfScope, TieringListing } from '../../engine/tieringListing.ts';
-import { answer, provenanceJson, refusals, stampProvenance } from './answers.ts';
-import { malformed, problem, problemOfRejection, Refused } from './problems.ts';
-import { callerOf, readQuery, readState, wholeNumber } from './requests.ts';
+import { answer, refusals, stampProvenance } from './answers.ts';
+import { malformed, problem, Refused } from './problems.ts';
+import { callerOf } from './requests.ts';
+import { type TieringReadParts, tieringReads } from './tieringReads.ts';
 
 /** Four megabytes of heartbeat: a thousand failures with a text of 4,096 characters each. */
 const heartbeatBytes = 4 * 1024 * 1024;
-const pageLimits = { statuses: 10_000, defaultStatuses: 1000 } as const;
 const count = z.number().int().min(0);
-const time = z.number().int().describe('Epoch milliseconds.');
 const tags = ['tiering'];
 
 const listOf = <T extends z.ZodType>(entry: T) =>
@@ -32,69 +29,14 @@ const heartbeatJson = tieringAnswer
   .extend({ position: count.describe('At or after it the statuses show what came of it.') })
   .describe('What counts of it, and a table to tier, if one was asked for and is due.');
 
-const scope = {
-  database: databaseName.optional().describe('The tables of this one alone.'),
-  table: tableName.optional().describe('This one alone; its database is to be named, too.'),
-};
-const statusJson = z
-  .strictObject({
-    tableId,
-    database: z.string(),
-    table: z.string(),
-    status: z.enum(restingStates).describe('Scheduled: its timer runs. Pending: it waits for a service. Tiering: a service has it.'),
-    tieringEpoch,
-    lastTieredAt: time.optional().describe('Epoch milliseconds; absent before it was tiered for the first time.'),
-    lastError: z.string().optional().describe('Why its newest round failed; absent when that went well, or when its service did not say.'),
-    lastErrorAt: time.optional().describe('When its newest round failed, epoch milliseconds; absent when that went well.'),
-    since: time.describe('When it came into its status, epoch milliseconds.'),
-    freshnessMs: count.describe('How old its data in the lake may become, milliseconds.'),
-    dueAt: time.optional().describe('When it is due to be tiered, epoch milliseconds; while it is Scheduled.'),
-    failures: count.describe('How many of its rounds failed since it is a lake table.'),
-    failuresInRow: count.describe('How many of them since one went well.'),
-    service: service.optional().describe('Who tiers it; while it is Tiering.'),
-    lastDurationMs: count.optional().describe('How long its newest round took that went well, milliseconds.'),
-    fileBytes: fileBytes.optional(),
-    records: records.optional(),
-  })
-  .describe('Where a lake table stands.');
-const statusesJson = z
-  .strictObject({
-    tables: z.array(statusJson),
-    total: count.describe('How many there are on all pages.'),
-    next: count.optional().describe('There are more: ask again with ?offset=<this>.'),
-    counts: z
-      .strictObject({ Scheduled: count, Pending: count, Tiering: count })
-      .describe('How many are in each status: of all, or of the database or table that is asked for.'),
-    failing: count.describe('How many of those failed in their newest round.'),
-    provenance: provenanceJson,
-  })
-  .describe('Lake tables.');
-const statusesQuery = z.strictObject({
-  ...scope,
-  order: z
-    .enum(['name', 'worst'])
-    .default('name')
-    .describe('worst: those that failed most often in a row first, then those that are latest. Default: by name.'),
-  failing: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('true: those alone whose newest round failed.'),
-  limit: wholeNumber
-    .refine((wanted) => wanted >= 1 && wanted <= pageLimits.statuses, `from 1 to ${pageLimits.statuses}`)
-    .default(pageLimits.defaultStatuses)
-    .describe(`How many at most, up to ${pageLimits.statuses}; default ${pageLimits.defaultStatuses}.`),
-  offset: wholeNumber.default(0).describe('How many to leave out at the beginning.'),
-  ...readQuery,
-});
-
 /**
  * POST /v1/tiering/heartbeats: what a tiering service says of its tables, and asks for; any node takes it. GET /v1/tiering/statuses: where
- * each lake table stands, from the tables of the node that is asked.
+ * each lake table stands, from the tables of the node that is asked; …/stream follows that by server-sent events, …/failures lists the
+ * rounds that failed.
  */
-export const tieringRoutes: FastifyPluginAsyncZod<{ node: Node }> = async (http, parts) => {
+export const tieringRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, parts) => {
   await http.register(heartbeatRoute, parts);
-  await http.register(statusRoute, parts);
+  await http.register(tieringReads, parts);
 };
 
 const heartbeatRoute: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
@@ -122,20 +64,3 @@ const heartbeatRoute: FastifyPluginAsyncZod<{ node: Node }> = async (http, { nod
 };
 const maybe = (detail: string): string => `It may have been taken or not: ${detail}.`;
 const sendAgain = 'Send the heartbeat again as it is: a report that was taken changes nothing when it comes again.';
-
-const statusRoute: FastifyPluginAsyncZod<{ node: Node }> = async (http, { node }) => {
-  const listing = new TieringListing();
-  http.get(
-    '/v1/tiering/statuses',
-    { schema: { summary: 'Where lake tables stand', tags, querystring: statusesQuery, response: { 200: statusesJson, ...refusals } } },
-    async (request, reply) => {
-      const { failing: isFailing, ...query } = request.query;
-      const { provenance, state } = await readState(node, query);
-      const fault = faultOfScope(state, query);
-      if (fault !== undefined) throw new Refused(problemOfRejection(fault));
-      const { tables, ...more } = listing.page(state, { ...query, isFailing });
-      stampProvenance(reply, provenance);
-      return reply.send({ tables: [...tables], ...more, provenance });
-    },
-  );
-};
