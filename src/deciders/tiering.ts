@@ -135,7 +135,8 @@ class Reporting {
   readonly events: TieringEvent[] = [];
   readonly #state: State;
   readonly #now: number;
-  readonly #rows = new Map<number, TieringRow>();
+  /** By table id what happened last, and the row before it. Mostly nobody asks for the row after it. */
+  readonly #changes = new Map<number, { readonly before: TieringRow; readonly event: RowEvent; after?: TieringRow }>();
 
   constructor(state: State, now: number) {
     this.#state = state;
@@ -143,7 +144,10 @@ class Reporting {
   }
 
   rowOf(id: number): TieringRow | undefined {
-    return this.#rows.get(id) ?? tieringOf(this.#state.tiering, id);
+    const change = this.#changes.get(id);
+    if (change === undefined) return tieringOf(this.#state.tiering, id);
+    change.after ??= rowAfter(change.before, { at: this.#now, event: change.event, position: this.#state.position });
+    return change.after;
   }
 
   /** @returns the refusal, the row that is Tiering, or undefined when there is nothing to report of it any more */
@@ -175,19 +179,27 @@ class Reporting {
     return undefined;
   }
 
-  /** The first table of the queue; when only reports of this heartbeat put one there, the first of those. */
+  /** The first table of the queue; when only reports of this heartbeat put one there, the first of those. @returns its row before that */
   handOut(name: string, timeoutMs: number): TieringRow | undefined {
-    const row = firstPending(this.#state.tiering) ?? [...this.#rows.values()].find(({ state }) => state === 'Pending');
+    const row = firstPending(this.#state.tiering) ?? this.#firstMadePending();
     if (row === undefined) return undefined;
     const { database, table, tableId: id } = namesOf(this.#state, row.tableId);
     this.#happened(row, tieringRoundStarted({ database, service: name, table, tableId: id, tieringEpoch: row.tieringEpoch, timeoutMs }));
-    return this.rowOf(row.tableId);
+    return row;
   }
 
-  #happened(row: TieringRow, event: RowEvent): void {
+  #firstMadePending(): TieringRow | undefined {
+    for (const id of this.#changes.keys()) {
+      const row = this.rowOf(id);
+      if (row?.state === 'Pending') return row;
+    }
+    return undefined;
+  }
+
+  #happened(before: TieringRow, event: RowEvent): void {
     this.events.push(event);
-    this.#rows.delete(row.tableId); // What happened last stands last.
-    this.#rows.set(row.tableId, rowAfter(row, { at: this.#now, event, position: this.#state.position }));
+    this.#changes.delete(before.tableId); // What happened last stands last.
+    this.#changes.set(before.tableId, { before, event });
   }
 }
 
@@ -241,13 +253,19 @@ function answered({ tableId: id }: Round, fault: Rejection | undefined): Tiering
 
 /** The table whose handing out this service never heard of, else the one that has waited for longest. */
 function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting): TieringRow | undefined {
-  const { alsoHas, failed, finished, service: name, tiering } = command;
-  const named = new Set([...[...failed, ...tiering, ...finished].map(({ tableId: id }) => id), ...alsoHas]);
-  const unheardOf = roundsOf(state.tiering, name)
-    .map(Number)
-    .find((id) => !named.has(id));
-  if (unheardOf !== undefined) return reporting.rowOf(unheardOf);
-  return reporting.handOut(name, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
+  const id = unheardOf(state, command);
+  if (id !== undefined) return reporting.rowOf(id);
+  return reporting.handOut(command.service, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
+}
+
+/** Of the tables that the service has and does not name, the first in the order of ids as texts. */
+function unheardOf({ tiering }: State, command: TieringHeartbeat): number | undefined {
+  const has = roundsOf(tiering, command.service);
+  if (has.length === 0) return undefined;
+  const named = new Set(command.alsoHas);
+  for (const reports of [command.failed, command.tiering, command.finished]) for (const { tableId: id } of reports) named.add(id);
+  for (const key of has) if (!named.has(Number(key))) return Number(key);
+  return undefined;
 }
 
 /** What one report of an operator call comes to. */
