@@ -55,23 +55,21 @@ export async function tieringStatus(name: string | undefined, options: StatusOpt
     await write(terminal.out, `${JSON.stringify(scope.table === undefined ? board : board.tables[0])}\n`);
     return;
   }
-  await write(terminal.out, `${boardLines(board, scope, options, terminal, Date.now()).join('\n')}\n`);
+  await write(terminal.out, `${boardLines(board, scope, terminal, Date.now()).join('\n')}\n`);
   const { tables, total } = board;
   if (total > tables.length) terminal.err.write(`the worst ${grouped(tables.length)} of ${grouped(total)}; more with --limit\n`);
 }
 
 /** What a person is shown. @param now epoch milliseconds */
-export function boardLines(
-  board: TieringBoard,
-  { table }: Scope,
-  { failing }: Pick<StatusOptions, 'failing'>,
-  terminal: Terminal,
-  now: number,
-): readonly string[] {
+export function boardLines(board: TieringBoard, { database, table }: Scope, terminal: Terminal, now: number): readonly string[] {
   const [worst] = board.tables;
   const next = worst === undefined ? [] : nextSteps(worst, now);
   if (table !== undefined) return worst === undefined ? [] : [...renderTable(worst, terminal, now), ...next];
-  const counts = renderCounts(board, terminal);
-  if (worst !== undefined) return [...renderTables(board.tables, terminal, now), counts, ...next];
-  return failing === true ? [counts] : ['no table is tiered to the lake', switchOn('DATABASE.TABLE')];
+  const { Pending, Scheduled, Tiering } = board.counts;
+  if (Pending + Scheduled + Tiering === 0) {
+    const where = database === undefined ? '' : ` of ${harmless(database)}`;
+    return [`no table${where} is tiered to the lake`, switchOn(`${harmless(database ?? 'DATABASE')}.TABLE`)];
+  }
+  const rows = worst === undefined ? [] : renderTables(board.tables, terminal, now);
+  return [...rows, renderCounts(board, terminal), ...next];
 }

@@ -1,3 +1,4 @@
+import type { TieringFailure } from '../engine/history/tieringFailures.ts';
 import { grouped, renderSpan, renderTime } from './moments.ts';
 import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { harmless, styled, type Terminal, write } from './terminal.ts';
@@ -9,21 +10,6 @@ export interface FailuresOptions extends OperatorOptions {
   readonly limit: number;
 }
 
-/** A round that failed, as /v1/tiering/failures tells of it. */
-export interface TieringFailure {
-  readonly tableId: number;
-  readonly database: string;
-  readonly table: string;
-  readonly tieringEpoch: number;
-  readonly service: string;
-  readonly because: 'REPORTED' | 'TIMED_OUT';
-  readonly error?: string;
-  /** Epoch milliseconds. */
-  readonly at: number;
-  readonly failuresInRow: number;
-  readonly durationMs: number;
-  readonly position: number;
-}
 /** Failures of one table, one after the other, with the same error. */
 export interface SameFailures {
   readonly newest: TieringFailure;

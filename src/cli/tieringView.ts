@@ -5,6 +5,8 @@ import { aligned, harmless, styled, type Terminal } from './terminal.ts';
 
 /** Tables, the worst first, and how many there are of each kind. */
 export type TieringBoard = Omit<TieringPage, 'next'>;
+/** A table that changed. Removed: it is dropped, or not tiered any more; the rest is how it was. */
+export type TieringChange = Omit<TieringStatus, 'status'> & { readonly status: TieringStatus['status'] | 'Removed' };
 type Sheet = Pick<Terminal, 'env' | 'out'>;
 
 /** What is handing a table out and tiering it allowed to take, before the table is marked as late. */
@@ -126,11 +128,14 @@ export const errorLines = (text: string | undefined): readonly string[] =>
   );
 
 /** One change of one table in a line. @param now epoch milliseconds */
-export function renderChange(status: TieringStatus, sheet: Sheet, now: number): string {
-  const { lastError, service, since } = status;
+export function renderChange({ status, ...others }: TieringChange, sheet: Sheet, now: number): string {
+  if (status === 'Removed')
+    return `${renderTime(now, now)}  ${nameOf(others)}  ${styled(sheet.out, sheet.env, 'dim', 'not tiered any more')}`;
+  const { lastError, service, since } = others;
   const by = service === undefined ? '' : ` by ${harmless(service)}`;
   const error = lastError === undefined ? '' : `  ${cut(firstLine(lastError), widestError)}`;
-  return `${renderTime(since, now)}  ${nameOf(status)}  ${marked(sheet, markOf(status, now), `${statusWords(status)}${by}`)}${error}`;
+  const table = { status, ...others };
+  return `${renderTime(since, now)}  ${nameOf(table)}  ${marked(sheet, markOf(table, now), `${statusWords(table)}${by}`)}${error}`;
 }
 
 /** What to do about a table, in commands. */

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { TieringStatus } from '../engine/tieringListing.ts';
 import { renderTime } from './moments.ts';
 import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
 import { serverSentEvents } from './serverSentEvents.ts';
 import { styled, type Terminal, write } from './terminal.ts';
 import { boardLines, boardOf, type Scope, type StatusOptions, scopeOf } from './tiering.ts';
 import { Screen } from './tieringScreen.ts';
-import { renderChange, type TieringBoard } from './tieringView.ts';
+import { renderChange, type TieringBoard, type TieringChange } from './tieringView.ts';
 
 /** Which tables are watched, who is asked, and until when. */
 interface Watch {
@@ -18,8 +17,8 @@ interface Watch {
 }
 
 /**
- * `chancery tiering status --watch`: a screen that is kept up to date, from whichever node answers; elsewhere than on a terminal, a line
- * for each change. Ctrl-C ends it.
+ * `chancery tiering status --watch`: a screen that is kept up to date, from whichever node answers; elsewhere than on a terminal a line
+ * for each table, then one for each change. Ctrl-C ends it.
  * @throws CommandFailure when the one table that is watched is not tiered, or not any more; Refused when it is dropped
  */
 export async function watchTiering(name: string | undefined, options: StatusOptions, terminal: Terminal): Promise<void> {
@@ -42,22 +41,23 @@ export async function watchTiering(name: string | undefined, options: StatusOpti
 const refreshMs = 1000;
 /** Tables become late without anything happening to them. */
 const staleMs = 15_000;
-/** Besides tables: heading, counts, what to do next, what is wrong. */
-const otherLines = 4;
 
 /** Draws every second, since ages grow, and asks again when something has changed. */
 async function keepScreen(watch: Watch): Promise<void> {
   const { interrupted, options, scope, terminal } = watch;
   const screen = new Screen(terminal);
   const ask = async (): Promise<TieringBoard> =>
-    await boardOf(watch.client, scope, { ...options, limit: Math.min(options.limit, screen.rows - otherLines) });
+    await boardOf(watch.client, scope, { ...options, limit: Math.min(options.limit, screen.rows) });
   let board = await ask();
   let askedAt = Date.now();
   let hasNews = false;
   let trouble = '';
   let failure: unknown;
+  const onNews = (): void => {
+    hasNews = true;
+  };
   const listen = async (): Promise<void> => {
-    for await (const _ of changes(watch, () => {})) hasNews = true;
+    for await (const _ of changes(watch, onNews)) onNews();
   };
   listen().catch((error: unknown) => {
     failure = error;
@@ -80,27 +80,40 @@ async function keepScreen(watch: Watch): Promise<void> {
 }
 
 /** As many of the worst tables as there is room for, and everything else. */
-function fitting(board: TieringBoard, trouble: string, { options, scope, terminal }: Watch, rows: number): readonly string[] {
+function fitting(board: TieringBoard, trouble: string, { scope, terminal }: Watch, rows: number): readonly string[] {
   const noted = trouble === '' ? [] : [styled(terminal.out, terminal.env, 'red', trouble)];
   for (let { tables } = board; ; tables = tables.slice(0, -1)) {
-    const lines = [...boardLines({ ...board, tables }, scope, options, terminal, Date.now()), ...noted];
+    const lines = [...boardLines({ ...board, tables }, scope, terminal, Date.now()), ...noted];
     if (lines.length <= rows || tables.length <= 1) return lines;
   }
 }
 
-/** A line for each change, after what is so at first. */
+/** A line for each table, then one for each change. */
 async function tellChanges(watch: Watch): Promise<void> {
   const { client, options, scope, terminal } = watch;
-  const { tables } = await boardOf(client, scope, options);
-  const failing = new Set(tables.filter(({ failuresInRow }) => failuresInRow > 0).map(({ tableId }) => tableId));
-  for await (const status of changes(watch, (words) => terminal.err.write(`${words}\n`))) {
-    if (status === undefined) continue;
-    const wasFailing = failing.delete(status.tableId);
-    if (status.failuresInRow > 0) failing.add(status.tableId);
-    else if (options.failing === true && !wasFailing) continue;
-    await write(terminal.out, `${options.json === true ? JSON.stringify(status) : renderChange(status, terminal, Date.now())}\n`);
+  const check = async (): Promise<unknown> => await boardOf(client, scope, { ...options, limit: 1 });
+  await check();
+  const known = new Map<number, { readonly version: string; readonly isFailing: boolean }>();
+  for await (const change of changes(watch, (words) => terminal.err.write(`${words}\n`))) {
+    if (change === undefined) continue;
+    const before = known.get(change.tableId);
+    const now = { version: versionOf(change), isFailing: change.failuresInRow > 0 };
+    known.set(change.tableId, now);
+    // A stream that is taken up again begins with all tables.
+    const isNews = before?.version !== now.version;
+    const isWanted = options.failing !== true || now.isFailing || before?.isFailing === true;
+    if (isNews && isWanted) await write(terminal.out, `${lineOf(change, watch)}\n`);
+    if (change.status !== 'Removed') continue;
+    known.delete(change.tableId);
+    if (scope.table !== undefined) await check();
   }
 }
+
+const lineOf = (change: TieringChange, { options, terminal }: Watch): string =>
+  options.json === true ? JSON.stringify(change) : renderChange(change, terminal, Date.now());
+/** Differs from what it was before as soon as anything has happened to the table. */
+const versionOf = ({ failures, freshnessMs, since, status, tieringEpoch }: TieringChange): string =>
+  [status, tieringEpoch, since, freshnessMs, failures].join();
 
 /** What goes by itself when a node comes back, or another one leads. */
 const isPassing = (error: unknown): error is NotReachable | Refused =>
@@ -114,7 +127,7 @@ const retryMs = 1000;
  * Statuses as they change, without an end: a broken stream is taken up again, on whichever node answers. A heartbeat is undefined.
  * @param say is told when the stream breaks, and when it goes on
  */
-async function* changes({ client, interrupted, scope }: Watch, say: (words: string) => void): AsyncGenerator<TieringStatus | undefined> {
+async function* changes({ client, interrupted, scope }: Watch, say: (words: string) => void): AsyncGenerator<TieringChange | undefined> {
   for (let isBroken = false; ; ) {
     const silence = new AbortController();
     const watch = (): NodeJS.Timeout => setTimeout(() => silence.abort(), silenceMs);
@@ -131,7 +144,7 @@ async function* changes({ client, interrupted, scope }: Watch, say: (words: stri
       for await (const { data } of serverSentEvents(response.body ?? new ReadableStream())) {
         clearTimeout(timer);
         timer = watch();
-        yield data === '' ? undefined : (JSON.parse(data) as TieringStatus);
+        yield data === '' ? undefined : (JSON.parse(data) as TieringChange);
       }
     } catch (error) {
       interrupted.throwIfAborted();

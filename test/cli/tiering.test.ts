@@ -1,30 +1,27 @@
 /**
  * Goal: at the command line a table that fails is seen at a glance, with its error in full, as is what to do about it; scripts get the same.
- * Method: the program's commands in this process, against real servers over the in-memory log; rounds are reported over HTTP.
+ * Method: the program's commands in this process, against real servers over the in-memory log, and once as processes against a node that
+ * is one; rounds are reported over HTTP.
  */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { waits } from '../operator/support.ts';
+import type { TieringFailure } from '../../src/engine/history/tieringFailures.ts';
+import { submitHeartbeat } from '../../src/engine/tieringHeartbeats.ts';
+import type { TieringStatus } from '../../src/engine/tieringListing.ts';
+import { registration, tell } from '../operator/serverCluster.ts';
+import { call, waits } from '../operator/support.ts';
 import { LakeCluster } from '../operator/tieringSupport.ts';
 import { caller } from '../support/nodes.ts';
-import { inProcess } from './processes.ts';
+import { chancery, folder, inProcess, serve, start } from './processes.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
 });
-async function lakeOf(...tables: readonly string[]): Promise<LakeCluster> {
+async function lakeOf(tables: readonly string[]): Promise<LakeCluster> {
   const lake = await LakeCluster.start();
   closers.push(() => lake.stop());
-  for (const table of tables) await lake.table('shop', table, { 'table.datalake.freshness': '1 s' });
+  for (const table of tables) await lake.table('shop', table);
   return lake;
-}
-/** Waits for the timers: as its service does, a command compares the cluster's clock with its own. */
-async function due(lake: LakeCluster): Promise<void> {
-  const { node } = lake.leader;
-  await vi.waitFor(async () => {
-    await node.submit({ name: 'queueDueTables', atMost: 200 }, caller);
-    expect(node.state.tiering.counts.Scheduled).toBe(0);
-  }, waits);
 }
 const tiering = ({ leader }: LakeCluster, ...args: readonly string[]) => inProcess(['tiering', ...args, '--operator', leader.url]);
 const disk = 'java.io.IOException: No space left on device\n\tat LakeWriter.write';
@@ -32,17 +29,17 @@ async function fail(lake: LakeCluster, error = disk): Promise<void> {
   const { tableId, tieringEpoch } = await lake.handed();
   expect((await lake.heartbeat({ failed: [{ tableId, tieringEpoch, error }] })).status).toBe(200);
 }
-/** Without what depends on how fast the test is: times of day, how late a table is, and with it the width of that column. */
+/** Without times, which around midnight have a day and widen their column. */
 const timeless = (text: string): string =>
   text
-    .replace(/\d\d:\d\d:\d\d/g, 'hh:mm:ss')
-    .replace(/over \d+ s/g, '')
-    .replace(/ {2,}/g, '  ');
+    .replace(/(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d/g, 'hh:mm:ss')
+    .replace(/after \d+ m?s/g, 'after N')
+    .replace(/(?<=\S) {2,}/g, '  ');
 
 describe('status', () => {
   test('lists tables, the worst first, with counts and what to do next', async () => {
-    const lake = await lakeOf('orders', 'clicks');
-    await due(lake);
+    const lake = await lakeOf(['orders', 'clicks']);
+    await lake.due();
     await fail(lake);
     const { err, out, status } = await tiering(lake, 'status');
     expect([status, err]).toEqual([0, '']);
@@ -61,8 +58,8 @@ describe('status', () => {
   });
 
   test('tells everything about one table, and nothing is wrong once it is tiered', async () => {
-    const lake = await lakeOf('orders');
-    await due(lake);
+    const lake = await lakeOf(['orders']);
+    await lake.due();
     await fail(lake);
     const { out } = await tiering(lake, 'status', 'shop.orders');
     expect(out).toMatch(/^status {8}Pending, failing 1x$/m);
@@ -79,17 +76,18 @@ describe('status', () => {
   });
 
   test('as JSON is what the operator API says', async () => {
-    const lake = await lakeOf('orders', 'clicks');
+    const lake = await lakeOf(['orders', 'clicks']);
     const list = JSON.parse((await tiering(lake, 'status', '--json', '--limit', '1')).out) as object;
     expect(list).toMatchObject({ total: 2, failing: 0, counts: { Scheduled: 2 }, tables: [{ database: 'shop', table: 'orders' }] });
     const one = JSON.parse((await tiering(lake, 'status', 'shop.clicks', '--json')).out) as object;
-    expect(one).toMatchObject({ table: 'clicks', status: 'Scheduled', tieringEpoch: 0, freshnessMs: 1000, failuresInRow: 0 });
+    expect(one).toMatchObject({ table: 'clicks', status: 'Scheduled', tieringEpoch: 0, freshnessMs: 60_000, failuresInRow: 0 });
   });
 
   test('says how a table becomes a lake table, and which there is not', async () => {
-    const lake = await lakeOf();
+    const lake = await lakeOf([]);
     const how = (name: string): string => `Switch it on: chancery sql "ALTER TABLE ${name} SET ('table.datalake.enabled' = 'true')"\n`;
     expect((await tiering(lake, 'status')).out).toBe(`no table is tiered to the lake\n${how('DATABASE.TABLE')}`);
+    expect((await tiering(lake, 'status', 'shop', '--failing')).out).toBe(`no table of shop is tiered to the lake\n${how('shop.TABLE')}`);
     await lake.table('shop', 'plain', { 'table.datalake.enabled': 'false' });
     const plain = { status: 1, out: '', err: `shop.plain is not tiered to the lake\n${how('shop.plain')}` };
     expect(await tiering(lake, 'status', 'shop.plain')).toEqual(plain);
@@ -101,6 +99,94 @@ describe('status', () => {
     ]);
     expect((await tiering(lake, 'status', 'bar')).err).toContain('UNKNOWN_DATABASE');
   });
+});
+
+describe('failures', () => {
+  test('are told the newest first, the same ones together', async () => {
+    const lake = await lakeOf(['orders', 'clicks']);
+    expect((await tiering(lake, 'failures')).out).toBe('no round of any table has failed\n');
+    await lake.due();
+    for (const error of ['access denied', 'not heard', disk, disk, disk]) await fail(lake, error);
+    const { err, out, status } = await tiering(lake, 'failures');
+    expect([status, err]).toEqual([0, '']);
+    expect(
+      timeless(out)
+        .replace(/after \d+ ms/g, 'after N')
+        .split('\n'),
+    ).toEqual([
+      'shop.orders  hh:mm:ss  round 3 at s1 failed after N · same error 2 times since hh:mm:ss · 3 failures in a row',
+      '  java.io.IOException: No space left on device',
+      '  \tat LakeWriter.write',
+      'shop.clicks  hh:mm:ss  round 2 at s1 failed after N · 2 failures in a row',
+      '  java.io.IOException: No space left on device',
+      '  \tat LakeWriter.write',
+      'shop.clicks  hh:mm:ss  round 1 at s1 failed after N',
+      '  not heard',
+      'shop.orders  hh:mm:ss  round 1 at s1 failed after N',
+      '  access denied',
+      '',
+    ]);
+  });
+
+  test('are read in pages, and each is told once', async () => {
+    const lake = await lakeOf(['orders', 'clicks']);
+    await lake.due();
+    const { node } = lake.leader;
+    let table = await lake.handed();
+    for (let round = 0; round < 1010; round += 1) {
+      const failed = [{ tableId: Number(table['tableId']), tieringEpoch: Number(table['tieringEpoch']), error: disk }];
+      const heartbeat = { service: 's1', failed, tiering: [], finished: [], forced: [], wantsTable: true };
+      const outcome = await submitHeartbeat(node, heartbeat, caller);
+      if (outcome.kind !== 'answered' || outcome.answer.table === undefined) throw new Error('no table was handed out');
+      table = outcome.answer.table;
+    }
+    const { failures, hasMore } = JSON.parse((await tiering(lake, 'failures', '--limit', '1005', '--json')).out) as {
+      failures: readonly TieringFailure[];
+      hasMore: boolean;
+    };
+    expect([failures.length, hasMore]).toEqual([1005, true]);
+    expect(new Set(failures.map(({ position }) => position)).size).toBe(1005);
+    expect((await tiering(lake, 'failures', '--limit', '2000')).out).toMatch(/same error 505 times since/);
+  });
+
+  test('of one table, of a table that is gone, and as JSON', async () => {
+    const lake = await lakeOf(['orders', 'clicks']);
+    await lake.due();
+    for (const error of ['a', 'b', 'c']) await fail(lake, error);
+    expect((await tiering(lake, 'failures', 'shop.clicks')).out).toMatch(/^shop\.clicks .*\n {2}b\n$/);
+    expect(await tiering(lake, 'failures', '--limit', '2')).toMatchObject({ err: 'the newest 2 failures; more with --limit\n' });
+    const drop = { name: 'dropTable', database: 'shop', table: 'orders', ignoreIfNotExists: false } as const;
+    expect(await lake.leader.node.submit(drop, caller)).toMatchObject({ kind: 'done' });
+    const told = JSON.parse((await tiering(lake, 'failures', 'shop.orders', '--json')).out) as object;
+    expect(told).toMatchObject({
+      failures: [
+        { table: 'orders', tieringEpoch: 2, service: 's1', because: 'REPORTED', error: 'c', failuresInRow: 2 },
+        { table: 'orders', tieringEpoch: 1, error: 'a', failuresInRow: 1 },
+      ],
+      hasMore: false,
+    });
+    expect((await tiering(lake, 'failures', 'shop.nothing')).out).toBe('no round of shop.nothing has failed\n');
+  });
+});
+
+test('processes tell of a table that fails, and Ctrl-C ends a watch well', async () => {
+  const directory = folder();
+  const node = await serve(directory);
+  const env = { CHANCERY_OPERATOR_URL: node.url };
+  const run = (...args: readonly string[]) => chancery(args, { cwd: directory, env });
+  expect((await tell(node, 0, 'registration', registration(0))).status).toBe(200);
+  const properties = `WITH ('table.datalake.enabled' = 'true', 'table.datalake.freshness' = '0 s')`;
+  expect(await run('sql', `CREATE DATABASE shop; CREATE TABLE shop.orders (id BIGINT) ${properties}`)).toMatchObject({ status: 0 });
+  const watch = start(['tiering', 'status', '--watch', '--failing'], { cwd: directory, env });
+  const beat = (body: object) => call(`${node.url}/v1/tiering/heartbeats`, { body: { service: 's1', ...body } });
+  const handed = await vi.waitUntil(async () => (await beat({ wantsTable: true })).json['table'] as TieringStatus | undefined, waits);
+  const { tableId, tieringEpoch } = handed;
+  expect((await beat({ failed: [{ tableId, tieringEpoch, error: disk }] })).status).toBe(200);
+  await vi.waitFor(() => expect(watch.out()).toMatch(/^\d\d:\d\d:\d\d {2}shop\.orders {2}Pending, failing 1x {2}java\.io\./), waits);
+  watch.child.kill('SIGINT');
+  expect(await watch.ended).toMatchObject({ status: 0, err: '' });
+  expect(await run('tiering', 'status')).toMatchObject({ status: 0, out: expect.stringContaining('1 failing') as string, err: '' });
+  expect((await run('tiering', 'failures')).out).toMatch(/^shop\.orders .*\n {2}java\.io\.IOException: No space left on device\n {2}\tat/);
 });
 
 test.each([

@@ -4,9 +4,10 @@
  */
 import { describe, expect, test } from 'vitest';
 import type { Stream } from '../../src/cli/terminal.ts';
-import { renderFailures, sameFailures, type TieringFailure } from '../../src/cli/tieringFailures.ts';
+import { renderFailures, sameFailures } from '../../src/cli/tieringFailures.ts';
 import { Screen } from '../../src/cli/tieringScreen.ts';
 import { lateMsOf, nextSteps, renderChange, renderCounts, renderTable, renderTables } from '../../src/cli/tieringView.ts';
+import type { TieringFailure } from '../../src/engine/history/tieringFailures.ts';
 import type { TieringStatus } from '../../src/engine/tieringListing.ts';
 
 class Paper implements Stream {
@@ -78,6 +79,9 @@ describe('the list', () => {
     expect(clicks.endsWith(`${plain}java.io.IOException: No space left on device`)).toBe(true);
     expect(late.startsWith(yellow)).toBe(true);
     expect(fine.includes('\u001b')).toBe(false);
+    const hardlyLate = { ...orders, lastTieredAt: now - 4 * minute };
+    expect(renderTables([hardlyLate], screen, now)[1]).toBe('shop.orders  Scheduled  4 min ago    1 min    13:59:00');
+    expect(renderTables([{ ...hardlyLate, lastTieredAt: now - 4 * minute - 1 }], screen, now)[1]?.startsWith(yellow)).toBe(true);
     const [, longer = ''] = renderTables([{ ...failing, lastError: 'x'.repeat(300) }], screen, now);
     expect(longer.endsWith(`${plain}${'x'.repeat(52)}…`)).toBe(true);
     const [, uncut = ''] = renderTables([{ ...failing, lastError: 'x'.repeat(300) }], paper, now);
@@ -164,6 +168,7 @@ describe('one table', () => {
     const line = '13:59:55  shop.clicks  Pending, failing 12x  java.io.IOException: No space left on device';
     expect(renderChange(failing, paper, now)).toBe(line);
     expect(renderChange({ ...orders, status: 'Tiering', service: 's1' }, paper, now)).toBe('13:59:00  shop.orders  Tiering by s1');
+    expect(renderChange({ ...orders, status: 'Removed' }, paper, now)).toBe('14:00:00  shop.orders  not tiered any more');
   });
 });
 
