@@ -8,6 +8,7 @@ import { logCreated } from '../../events/leadership.ts';
 import { type Commands, commandMemory, commandOf, commands } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
 import { seal, unseal } from '../../projections/table.ts';
+import { allCommands } from '../../src/deciders/commands.ts';
 import { actOf } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
 
@@ -85,4 +86,21 @@ test('of more than 100,000 in a day the newest are known', () => {
   expect(countOf(state)).toBeGreaterThan(85_000);
   for (let i = total - 85_000; i <= total; i += 500) expect(commandOf(state, `k${i}`, total)?.position).toBe(i);
   expect(commandOf(state, 'k1', total)).toBeUndefined();
+});
+
+test('keys of what goes on all the time are not remembered, and push out nobody; those of operator calls are', () => {
+  const state = commands.initial();
+  const given = (command: string, position: number): void => {
+    const recorded = { position, at: position, epoch: 1, event: { ...event, act: { ...actOf(command), command } } };
+    commands.onEvery?.(state as Writable<Commands>, recorded);
+  };
+  const unremembered = ['tieringHeartbeat', 'queueDueTables', 'timeOutTieringRounds', 'adoptLakeTables'];
+  const remembered = ['reportTieringFail', 'finishTableTiering', 'alterTable'];
+  for (const [i, command] of [...unremembered, ...remembered].entries()) given(command, i + 1);
+  for (const command of unremembered) expect(commandOf(state, command, 10), command).toBeUndefined();
+  for (const command of remembered) expect(commandOf(state, command, 10), command).toBeDefined();
+  expect(countOf(state)).toBe(remembered.length);
+  // There is a command of each name.
+  const names = allCommands.map(({ name }) => name);
+  expect(names).toEqual(expect.arrayContaining([...unremembered, ...remembered]));
 });
