@@ -321,7 +321,7 @@ export const timeOutTieringRounds = defineCommand({
       const row = tieringOf(state.tiering, id);
       return row?.state === 'Tiering' && row.tieringEpoch === round ? [row] : [];
     });
-    return accept(...over.map((row) => failing(state, row, now, 'TIMED_OUT', silenceOf(row))));
+    return accept(...[...new Set(over)].map((row) => failing(state, row, now, 'TIMED_OUT', silenceOf(row))));
   },
 });
 

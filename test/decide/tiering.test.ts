@@ -551,6 +551,10 @@ describe('timeOutTieringRounds', () => {
       .when(giveUp([7, 2]), { now: at(again.length) })
       .gives(failed(7, 2, { because, error, failuresInRow: 2 }));
   });
+  test('one that is named twice is given up once', () => {
+    const decided = given(...story).when(giveUp([1, 1], [1, 1])).decision;
+    expect(decided.kind === 'accepted' && decided.events.map(({ type }) => type)).toEqual(['TieringRoundFailed']);
+  });
   test('rounds that are over, other rounds, and tables that are none, are passed over', () => {
     given(...story, finished(1, 1))
       .when(giveUp([1, 1], [2, 0], [2, 2], [9, 1]))
