@@ -104,7 +104,7 @@ export function createOperatorServer(parts: OperatorParts): OperatorServer {
   const streams = new EventStreams({ node, history: parts.history, clock, logger }, parts.streamLimits);
   const readiness = new Readiness(node);
   const authenticator = parts.authenticator ?? withoutUsers(parts);
-  const metrics = createMetrics(node, log, streams, parts.tls);
+  const metrics = createMetrics({ ...parts, streams });
   node.observer = metrics.observer;
   const http = createFastify(logger, parts.tls?.isShown === true ? parts.tls : undefined);
   boundConnections(http.server, parts.unreadMs);

@@ -3,11 +3,13 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { z } from 'zod';
 import type { Node, NodeObserver } from '../../engine/node.ts';
 import type { EventLog } from '../../log/port.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { NodeTls } from '../tls/nodeTls.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { Latencies } from './latencies.ts';
 import { watchRebalances } from './rebalanceMetrics.ts';
 import { watchServers } from './serverMetrics.ts';
+import { watchTiering } from './tieringMetrics.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -18,13 +20,23 @@ export interface Metrics {
   requestEnded(method: string, route: string, status: number, seconds: number): void;
 }
 
+export interface MetricsParts {
+  readonly node: Node;
+  readonly log: Pick<EventLog, 'silentForMs'>;
+  readonly streams: EventStreams;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly tls?: NodeTls;
+}
+
 /** Everything measured about one node, in a registry of its own. */
-export function createMetrics(node: Node, log: Pick<EventLog, 'silentForMs'>, streams: EventStreams, tls?: NodeTls): Metrics {
+export function createMetrics(parts: MetricsParts): Metrics {
+  const { clock, log, node, streams, tls } = parts;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   watchNode(registry, node, log, streams);
   watchServers(registry, () => node.state);
   watchRebalances(registry, node);
+  watchTiering(registry, { state: () => node.state, now: () => clock.now() });
   if (tls?.isShown === true) watchCertificate(registry, tls);
   const appends = new Latencies();
   const registers = [registry];
