@@ -88,7 +88,7 @@ describe('events', () => {
     failed: (epoch) => failed(7, epoch),
     'timed out': (epoch) => failed(7, epoch, { because: 'TIMED_OUT' }),
   };
-  /** What becomes of a table: none, Scheduled, Pending, Tiering. `-` stops the fold; a number behind the event is how far its epoch is off. */
+  /** What becomes of a table, by state; `-` stops the fold. A number behind the event is how far its epoch is off. */
   const table = `
     added, as new        | Scheduled -         -         -
     added, as found      | Scheduled -         -         -
