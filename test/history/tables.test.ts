@@ -204,6 +204,8 @@ describe('events', () => {
       '>': (value, [other = 0]) => value > other,
       '>=': (value, [other = 0]) => value >= other,
       in: (value, values) => values.includes(value),
+      'is null': () => false, // Of what is asked for here, nothing is NULL.
+      'is not null': () => true,
     };
     const passing = rows.filter((row) =>
       conditions.every(({ column, operator, values }) => compare[operator]((cell('events', row, column) ?? '') as string | number, values)),

@@ -186,6 +186,11 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
     operator: fc.constantFrom('=' as const, 'in' as const),
     values: fc.tuple(fc.constantFrom('no credentials', 'disk full', 'REPORTED', 'orders')),
   }),
+  fc.record({
+    column: fc.constantFrom('error', 'cause'),
+    operator: fc.constantFrom('is null' as const, 'is not null' as const),
+    values: fc.constant([]),
+  }),
   fc.record({ column: fc.constant('error'), operator: fc.constantFrom('<' as const, '>=' as const), values: fc.tuple(fc.constant('e')) }),
 );
 const hint: fc.Arbitrary<Hint> = fc
@@ -201,7 +206,10 @@ const hint: fc.Arbitrary<Hint> = fc
 
 /** What DuckDB makes of rows, which come the newest first. */
 function queried(rows: readonly Named[], { conditions, limit, order }: Hint): readonly Named[] {
-  const compare: Record<Condition['operator'], (cell: string | number, values: readonly (string | number)[]) => boolean> = {
+  const compare: Record<
+    Exclude<Condition['operator'], 'is null' | 'is not null'>,
+    (cell: string | number, values: readonly (string | number)[]) => boolean
+  > = {
     '=': (cell, [other]) => cell === other,
     '<': (cell, [other = 0]) => cell < other,
     '<=': (cell, [other = 0]) => cell <= other,
@@ -212,6 +220,7 @@ function queried(rows: readonly Named[], { conditions, limit, order }: Hint): re
   const passing = rows.filter((row) =>
     conditions.every(({ column, operator, values }) => {
       const cell = row[column] ?? null;
+      if (operator === 'is null' || operator === 'is not null') return (cell === null) === (operator === 'is null');
       return cell !== null && compare[operator](cell, values);
     }),
   );
@@ -278,4 +287,36 @@ test('a narrow question builds no more rows than it needs', async () => {
   expect(await ask({ conditions: [{ column: 'position', operator: '>', values: [newest - 4] }] })).toEqual([newest, newest - 2]);
   expect(await ask({ conditions: [{ column: 'table_name', operator: '=', values: ['other'] }], limit: 2 })).toEqual([]);
   expect((await ask({ conditions: [], order: { column: 'position', descending: false }, limit: 2 })).length).toBe(60);
+});
+
+test('a row is told as it is, and what is asked for of tables is what is looked for', async () => {
+  const timeline = await timelineOf(logOf(told));
+  const ask = async (conditions: readonly Condition[], position: number) =>
+    (await rowsOf(timeline, 'lake_tiering_status', { moment: { position }, hint: { conditions } })).map((row) => row['status']);
+  const failing: Condition = { column: 'last_error_time', operator: 'is not null', values: [] };
+  const silent: Condition = { column: 'last_error', operator: 'is null', values: [] };
+  expect(await ask([failing], 7)).toEqual(['Pending']);
+  expect(await ask([failing, silent], 7)).toEqual([]);
+  expect(await ask([failing, silent], 9)).toEqual(['Pending']);
+  expect(await ask([failing], 11)).toEqual([]);
+  expect(await ask([{ column: 'status', operator: 'in', values: ['Tiering', 'Pending'] }], 10)).toEqual(['Tiering']);
+  expect(await ask([{ column: 'tiering_epoch', operator: '>', values: [3] }], 10)).toEqual([]);
+});
+
+test('two logs in one process are not mixed up, however often each is asked', async () => {
+  const named = async (table: string) => {
+    const events = [
+      shop,
+      tableCreated({ ...data, tableId: 0, table }),
+      lakeTableAdded({ ...names, table, freshnessMs: 0, tieringEpoch: 0, because: 'NEW' }),
+    ];
+    return await timelineOf(logOf([{ events }]));
+  };
+  const [one, other] = [await named('one'), await named('other')];
+  for (const [timeline, table] of [
+    [one, 'one'],
+    [other, 'other'],
+    [one, 'one'],
+  ] as const)
+    expect((await rowsOf(timeline, 'lake_tiering_status')).map((row) => row['table_name'])).toEqual([table]);
 });

@@ -13,24 +13,27 @@ import { events, TestSource } from './tables.ts';
 const engine = new SelectEngine('fluss_catalog');
 const hintFor = async (text: string): Promise<Hint | undefined> => {
   const source = new TestSource();
-  await engine.run(text, source);
+  await engine.run(text, source, { rows: 99 });
   return source.asked[0]?.hint;
 };
 const position = (operator: string, ...values: readonly number[]) => ({ column: 'position', operator, values });
 const newest = { order: { column: 'position', descending: true } };
 
 test.each<readonly [text: string, hint: object | undefined]>([
-  ['FROM events', undefined],
+  // Nobody looks at more than the 99 rows that are shown and one more, which tells that there are more.
+  ['FROM events', { conditions: [], limit: 100 }],
+  ['FROM events LIMIT 1000', { conditions: [], limit: 100 }],
+  ['FROM events OFFSET 4', { conditions: [], limit: 104 }],
   ['FROM events LIMIT 3', { conditions: [], limit: 3 }],
   ['FROM events LIMIT 3 OFFSET 4', { conditions: [], limit: 7 }],
-  ['FROM sys.events WHERE position >= 5', { conditions: [position('>=', 5)] }],
+  ['FROM sys.events WHERE position >= 5', { conditions: [position('>=', 5)], limit: 100 }],
   ['FROM events AT (VERSION => 9) WHERE "position" > 5 LIMIT 1', { conditions: [position('>', 5)], limit: 1 }],
-  ['FROM events e WHERE 5 < e.position AND e.position <= 9', { conditions: [position('>', 5), position('<=', 9)] }],
-  ['FROM events WHERE events.position = 5 AND sys.events.position < 9', { conditions: [position('=', 5), position('<', 9)] }],
-  ['FROM events WHERE position BETWEEN 2 AND 4', { conditions: [position('>=', 2), position('<=', 4)] }],
+  ['FROM events e WHERE 5 < e.position AND e.position <= 9', { conditions: [position('>', 5), position('<=', 9)], limit: 100 }],
+  ['FROM events WHERE events.position = 5 AND sys.events.position < 9', { conditions: [position('=', 5), position('<', 9)], limit: 100 }],
+  ['FROM events WHERE position BETWEEN 2 AND 4', { conditions: [position('>=', 2), position('<=', 4)], limit: 100 }],
   [
     "FROM events WHERE type IN ('a', 'b') AND POSITION = 3",
-    { conditions: [{ column: 'type', operator: 'in', values: ['a', 'b'] }, position('=', 3)] },
+    { conditions: [{ column: 'type', operator: 'in', values: ['a', 'b'] }, position('=', 3)], limit: 100 },
   ],
   ['SELECT position, type FROM events ORDER BY position DESC LIMIT 20', { conditions: [], ...newest, limit: 20 }],
   [
@@ -38,7 +41,7 @@ test.each<readonly [text: string, hint: object | undefined]>([
     { conditions: [{ column: 'type', operator: '=', values: ['a'] }], ...newest, limit: 2 },
   ],
   ['FROM events ORDER BY position LIMIT 2', { conditions: [], order: { column: 'position', descending: false }, limit: 2 }],
-  ['FROM events WHERE NOT position > 5', { conditions: [position('<=', 5)] }], // DuckDB's parser has turned it round.
+  ['FROM events WHERE NOT position > 5', { conditions: [position('<=', 5)], limit: 100 }], // DuckDB's parser has turned it round.
   // Conditions that are understood are passed on beside others that are not; the limit then is not.
   ['FROM events WHERE position > 5 AND server % 2 = 1 LIMIT 1', { conditions: [position('>', 5)] }],
   ['SELECT count(*) FROM events WHERE position > 5 LIMIT 1', { conditions: [position('>', 5)] }],
@@ -49,7 +52,14 @@ test.each<readonly [text: string, hint: object | undefined]>([
   ['FROM events ORDER BY server, position LIMIT 1', undefined],
   ['FROM events ORDER BY server NULLS FIRST LIMIT 1', undefined],
   ['FROM events ORDER BY server + 1 LIMIT 1', undefined],
-  ['FROM events ORDER BY position DESC', undefined],
+  ['FROM events ORDER BY position DESC', { conditions: [], ...newest, limit: 100 }],
+  ['FROM events WHERE server IS NULL', { conditions: [{ column: 'server', operator: 'is null', values: [] }], limit: 100 }],
+  [
+    'SELECT count(*) FROM events WHERE data IS NOT NULL AND position > 5',
+    { conditions: [{ column: 'data', operator: 'is not null', values: [] }, position('>', 5)] },
+  ],
+  ['FROM events WHERE (server IS NULL) = true', undefined],
+  ['FROM events WHERE position + 1 IS NOT NULL', undefined],
   ['FROM events LIMIT 50%', undefined],
   ['FROM events LIMIT (SELECT 1)', undefined],
   ['FROM events TABLESAMPLE 50% LIMIT 1', undefined],
@@ -98,7 +108,11 @@ class ObedientSource extends TestSource {
         : value > wanted || (operator === '>=' && value === wanted);
     };
     const rows = [...events(this.eventCount)].filter((row) =>
-      hint.conditions.every(({ column, operator, values }) => values.some((value) => passes(cell(row, column), operator, value))),
+      hint.conditions.every(({ column, operator, values }) =>
+        operator.startsWith('is ')
+          ? (cell(row, column) === null) === (operator === 'is null')
+          : values.some((value) => passes(cell(row, column), operator, value)),
+      ),
     );
     if (hint.order?.column === 'position' && hint.order.descending) rows.reverse();
     const knowsOrder = hint.order === undefined || hint.order.column === 'position';
@@ -160,4 +174,24 @@ test('obeying a hint changes no answer', async () => {
     replay({ numRuns: 20 }).params as object,
   );
   expect(obedient.obeyed).toBeGreaterThan(5);
+});
+
+test('a result that is cut shows the same rows, and says so, whether the hint was obeyed or not', async () => {
+  for (const end of [
+    '',
+    ' ORDER BY position',
+    ' ORDER BY position DESC',
+    ' WHERE server IS NOT NULL',
+    ' LIMIT 9',
+    ' OFFSET 5',
+    ' LIMIT 19 OFFSET 5',
+  ])
+    for (const rows of [1, 5, 19, 20, 21]) {
+      const text = `SELECT * FROM events${end}`;
+      const [plain, hinted] = await Promise.all([
+        engine.run(text, new TestSource(), { rows }),
+        engine.run(text, new ObedientSource(), { rows }),
+      ]);
+      expect(hinted, `${text}, ${rows} rows`).toEqual(plain);
+    }
 });

@@ -22,8 +22,8 @@ export type Row = readonly Cell[];
 
 export interface Condition {
   readonly column: string;
-  /** `in` has one or more values, the others have one. */
-  readonly operator: '=' | '<' | '<=' | '>' | '>=' | 'in';
+  /** `in` has one or more values, those that ask for NULL have none, the others have one. */
+  readonly operator: '=' | '<' | '<=' | '>' | '>=' | 'in' | 'is null' | 'is not null';
   readonly values: readonly (string | number)[];
 }
 

@@ -4,6 +4,7 @@ import { coordinatorRows, isMember } from '../../../projections/coordinators.ts'
 import type { State } from '../../../projections/state.ts';
 import { aclTable } from './aclTable.ts';
 import { catalogTables } from './catalogTables.ts';
+import { narrowedBy } from './conditions.ts';
 import { dataKeyTable } from './dataKeyTable.ts';
 import { pageLimits } from './eventPages.ts';
 import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
@@ -125,7 +126,7 @@ export function sysTablesOf(timeline: Timeline, { asker, live }: Reader): SysTab
         const state = await timeline.stateAt({ position }, signal);
         if (table === 'cluster_configs') yield configRows(state);
         else if (table === 'coordinators') yield coordinatorCells(state, moment === undefined ? live : {}, now);
-        else yield* batches(table, state, sees);
+        else yield* batches(table, state, sees, hint);
       }
     },
   };
@@ -134,12 +135,17 @@ export function sysTablesOf(timeline: Timeline, { asker, live }: Reader): SysTab
 const rowsPerBatch = 1000;
 
 /** The rows of a table that the state holds, not all in memory at once. */
-function* batches(name: string, state: State, sees: Sees): Generator<readonly Row[]> {
+function* batches(name: string, state: State, sees: Sees, hint: Hint | undefined): Generator<readonly Row[]> {
   const table = stateTables.find((each) => each.table.name === name);
   if (table === undefined) throw new Error(`there is no table sys.${name}`);
+  const { isWanted, most } = narrowedBy(table.table.columns, hint);
+  let left = most;
   let batch: Row[] = [];
   for (const row of table.rows(state, sees)) {
+    if (left === 0) break;
+    if (!isWanted(row)) continue;
     batch.push(row);
+    left -= 1;
     if (batch.length < rowsPerBatch) continue;
     yield batch;
     batch = [];
@@ -222,19 +228,22 @@ function narrowed(hint: Hint | undefined): { readonly query: Narrowed; readonly 
   let query: Narrowed = { fromPosition: 1, toPosition: Number.MAX_SAFE_INTEGER };
   let isExact = hint?.order === undefined || hint.order.column === 'position';
   for (const condition of hint?.conditions ?? []) {
-    const next = narrowedBy(query, condition);
+    const next = queryWith(query, condition);
     if (next === undefined) isExact = false;
     else query = next;
   }
   return { query: hint?.order?.column === 'position' && hint.order.descending ? { ...query, order: 'descending' } : query, isExact };
 }
 
+/** Operators that say nothing of a range. */
+const neither = { in: undefined, 'is null': undefined, 'is not null': undefined } as const;
+
 /** The query with one more condition in it; undefined when it cannot say that exactly. */
-function narrowedBy(query: Narrowed, { column: name, operator, values }: Condition): Narrowed | undefined {
+function queryWith(query: Narrowed, { column: name, operator, values }: Condition): Narrowed | undefined {
   const [value] = values;
   if (name === 'position' && typeof value === 'number' && Number.isSafeInteger(value)) {
-    const from = { '=': value, '>': value + 1, '>=': value, '<': 1, '<=': 1, in: undefined }[operator];
-    const to = { '=': value, '<': value - 1, '<=': value, '>': query.toPosition, '>=': query.toPosition, in: undefined }[operator];
+    const from = { ...neither, '=': value, '>': value + 1, '>=': value, '<': 1, '<=': 1 }[operator];
+    const to = { ...neither, '=': value, '<': value - 1, '<=': value, '>': query.toPosition, '>=': query.toPosition }[operator];
     if (from === undefined || to === undefined) return undefined;
     return { ...query, fromPosition: Math.max(query.fromPosition, from), toPosition: Math.min(query.toPosition, to) };
   }

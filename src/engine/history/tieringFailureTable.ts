@@ -1,5 +1,6 @@
+import { narrowedBy } from './conditions.ts';
 import { pageLimits } from './eventPages.ts';
-import type { Cell, ColumnType, Condition, Hint, Row, SysColumn, SysTable } from './selector.ts';
+import type { Cell, ColumnType, Hint, Row, SysColumn, SysTable } from './selector.ts';
 import { type TieringFailure, tieringFailed } from './tieringFailures.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -38,7 +39,10 @@ export async function* failureRows(
   hint: Hint | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<readonly Row[]> {
-  const { from, isWanted, most } = narrowed(hint);
+  const from = firstWanted(hint);
+  const order = hint?.order;
+  const isNewestFirst = order === undefined || (order.column === 'position' && order.descending);
+  const { isWanted, most } = narrowedBy(failureTable.columns, hint, isNewestFirst);
   let left = most;
   const rowsOf = (failures: Iterable<TieringFailure>): readonly Row[] => {
     const rows: Row[] = [];
@@ -65,41 +69,10 @@ export async function* failureRows(
   }
 }
 
-interface Narrowed {
-  /** No position before it is wanted. */
-  readonly from: number;
-  readonly isWanted: (row: Row) => boolean;
-  /** Rows that are enough, of those that are wanted, the newest first. */
-  readonly most: number;
-}
-
-function narrowed({ conditions, limit, order }: Hint = { conditions: [] }): Narrowed {
-  const tests = conditions.map(testOf);
-  const isInOrder = order === undefined || (order.column === 'position' && order.descending);
+/** No position before it is wanted. */
+function firstWanted({ conditions }: Hint = { conditions: [] }): number {
   const starts = conditions.flatMap(({ column: name, operator, values: [value] }) =>
     name === 'position' && typeof value === 'number' && ['=', '>', '>='].includes(operator) ? [value + (operator === '>' ? 1 : 0)] : [],
   );
-  return {
-    from: Math.max(1, ...starts),
-    isWanted: (row) => tests.every((test) => test === undefined || test(row)),
-    most: isInOrder && !tests.includes(undefined) ? (limit ?? Number.POSITIVE_INFINITY) : Number.POSITIVE_INFINITY,
-  };
-}
-
-/** Whether a row meets a condition, as DuckDB would say it; undefined where texts are compared, whose order is another one there. */
-function testOf({ column: name, operator, values }: Condition): ((row: Row) => boolean) | undefined {
-  const at = columns.findIndex(([each]) => each.name === name);
-  if (operator === '=' || operator === 'in') return (row) => values.some((value) => value === row[at]);
-  const [value] = values;
-  if (typeof value !== 'number') return undefined;
-  const compare = {
-    '<': (cell: number) => cell < value,
-    '<=': (cell: number) => cell <= value,
-    '>': (cell: number) => cell > value,
-    '>=': (cell: number) => cell >= value,
-  }[operator];
-  return (row) => {
-    const cell = row[at];
-    return typeof cell === 'number' && compare(cell);
-  };
+  return Math.max(1, ...starts);
 }

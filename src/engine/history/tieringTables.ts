@@ -1,13 +1,20 @@
-import { databaseRows, type TableRow } from '../../../projections/catalog.ts';
+import { tableById } from '../../../projections/catalog.ts';
 import type { State } from '../../../projections/state.ts';
-import { dueAtOf, type TieringRow, tieringOf } from '../../../projections/tiering.ts';
-import { tablesSeen } from '../catalogListing.ts';
+import { Table } from '../../../projections/table.ts';
+import { dueAtOf, type TieringRow } from '../../../projections/tiering.ts';
 import type { StateTable } from './metaServiceTables.ts';
 import type { Cell, ColumnType, Row, SysColumn } from './selector.ts';
 
-interface LakeTable {
-  readonly table: TableRow;
+interface Names {
+  readonly database: string;
+  readonly table: string;
+}
+interface LakeTable extends Names {
   readonly row: TieringRow;
+}
+interface Listed extends Names {
+  readonly tableId: number;
+  row: Row;
 }
 type Column = readonly [column: SysColumn, of: (table: LakeTable) => Cell | undefined];
 const column = (name: string, type: ColumnType, about: string, of: Column[1]): Column => [{ name, type, about }, of];
@@ -17,8 +24,8 @@ const aboutStatus =
   'Scheduled (it waits for its time), Pending (it waits for a tiering service) or Tiering; New, Initialized, Tiered and Failed are passed ' +
   'through at once, so one that failed is Pending with an error.';
 
-const database = column('database_name', 'STRING', 'The database.', ({ table }) => table.database);
-const name = column('table_name', 'STRING', 'The table.', ({ table }) => table.table);
+const databaseName = column('database_name', 'STRING', 'The database.', ({ database }) => database);
+const tableName = column('table_name', 'STRING', 'The table.', ({ table }) => table);
 const status = column('status', 'STRING', aboutStatus, ({ row }) => row.state);
 const epoch = column('tiering_epoch', 'BIGINT', 'Its round: one more each time that it becomes due.', ({ row }) => row.tieringEpoch);
 const healths: readonly Column[] = [
@@ -33,11 +40,11 @@ const healths: readonly Column[] = [
 ];
 
 /** Exactly the columns of the proposal. @see Fluss, issue 2362 */
-const statusColumns: readonly Column[] = [database, name, status, epoch, ...healths];
+const statusColumns: readonly Column[] = [databaseName, tableName, status, epoch, ...healths];
 
 const detailColumns: readonly Column[] = [
-  database,
-  name,
+  databaseName,
+  tableName,
   column('table_id', 'BIGINT', 'Names the table for ever.', ({ row }) => row.tableId),
   status,
   column('since', 'TIMESTAMP_LTZ(3)', 'When it came into that state.', ({ row }) => row.since),
@@ -56,24 +63,55 @@ const detailColumns: readonly Column[] = [
   column('position', 'BIGINT', 'The newest event about it.', ({ row }) => row.position),
 ];
 
-/** By name. All at once: the listing that this is taken from is of one state only for so long. */
-function lakeTables(state: State): readonly LakeTable[] {
-  const found: LakeTable[] = [];
-  if (state.tiering.byTable.size === 0) return found;
-  for (const each of databaseRows(state.catalog))
-    for (const table of tablesSeen(state, each.database, () => true)) {
-      const row = tieringOf(state.tiering, table.tableId);
-      if (row !== undefined) found.push({ table, row });
+/** The lake tables by name, with the rows of one system table about each. */
+class LakeRows {
+  readonly #columns: readonly Column[];
+  #tiering: Table<TieringRow> = Table.empty();
+  readonly #byId = new Map<number, Listed>();
+  #byName: readonly Listed[] = [];
+
+  constructor(columns: readonly Column[]) {
+    this.#columns = columns;
+  }
+
+  /** As of one state. Costs what changed since the state that was asked for before: names stay, and most rows do. */
+  of({ catalog, tiering }: State): readonly Row[] {
+    const come: Listed[] = [];
+    let isAnyGone = false;
+    for (const { after, key } of tiering.byTable.changesSince(this.#tiering)) {
+      const tableId = Number(key);
+      const listed = this.#byId.get(tableId);
+      const names = after === undefined ? undefined : tableById(catalog, tableId);
+      if (after !== undefined && names === undefined) throw new Error(`lake table ${tableId} is in no database`);
+      // A table keeps its names, but in a process with several logs another one may have its id.
+      const isSame = listed !== undefined && listed.database === names?.database && listed.table === names.table;
+      if (!isSame) isAnyGone = this.#byId.delete(tableId) || isAnyGone;
+      if (after === undefined || names === undefined) continue;
+      const row = this.#rowOf(names, after);
+      if (isSame) listed.row = row;
+      else come.push({ database: names.database, row, table: names.table, tableId });
     }
-  return found;
+    if (isAnyGone || come.length > 0) {
+      for (const listed of come) this.#byId.set(listed.tableId, listed);
+      const stay = isAnyGone ? this.#byName.filter((listed) => this.#byId.get(listed.tableId) === listed) : this.#byName;
+      this.#byName = [...stay, ...come].sort(byNames);
+    }
+    this.#tiering = tiering.byTable;
+    return this.#byName.map(({ row }) => row);
+  }
+
+  #rowOf({ database, table }: Names, row: TieringRow): Row {
+    return this.#columns.map(([, of]) => of({ database, row, table }) ?? null);
+  }
 }
 
-const tableOf = (table: string, about: string, columns: readonly Column[]): StateTable => ({
-  table: { name: table, about, columns: columns.map(([each]) => each) },
-  *rows(state): Generator<Row> {
-    for (const each of lakeTables(state)) yield columns.map(([, of]) => of(each) ?? null);
-  },
-});
+const byNames = (a: Names, b: Names): number =>
+  a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1;
+
+function tableOf(table: string, about: string, columns: readonly Column[]): StateTable {
+  const lakeRows = new LakeRows(columns);
+  return { table: { name: table, about, columns: columns.map(([each]) => each) }, rows: (state) => lakeRows.of(state) };
+}
 
 export const tieringTables: readonly StateTable[] = [
   tableOf('lake_tiering_status', 'The tables that are tiered to the lake: how each stands, and what went wrong last.', statusColumns),

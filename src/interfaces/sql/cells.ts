@@ -64,6 +64,8 @@ export interface Filling {
   /** The table to create. */
   readonly table: string;
   readonly columns: readonly Column[];
+  /** Columns that the query looks at; undefined for all. The others are left out of the table. */
+  readonly lookedAt?: ReadonlySet<string> | undefined;
   readonly rowsMax: number;
   /** Asked before each chunk; throws when the query's time is up. */
   readonly checkTime: () => void;
@@ -71,10 +73,12 @@ export interface Filling {
 
 /**
  * Creates a table and fills it.
+ * @param rows with a cell for each of all columns
  * @throws SqlRefused TOO_LARGE beyond `rowsMax`; TypeError for a cell that does not fit its column, which is the source's fault.
  */
 export async function fillTable(connection: DuckDBConnection, filling: Filling, rows: Iterable<readonly SourceCell[]>): Promise<void> {
-  const { columns, table } = filling;
+  const { table } = filling;
+  const columns = columnsToFill(filling);
   const definitions = columns.map(({ name, type }) => `${quotedName(name)} ${duckTypes[type].ddl}`);
   await connection.run(`CREATE TABLE ${quotedName(filling.catalog)}.sys.${quotedName(table)} (${definitions.join(', ')})`);
   const appender = await connection.createAppender(table, 'sys', filling.catalog);
@@ -83,7 +87,7 @@ export async function fillTable(connection: DuckDBConnection, filling: Filling, 
   const flush = (): void => {
     filling.checkTime();
     const chunk = DuckDBDataChunk.create(columns.map(({ type }) => duckTypes[type].chunk));
-    chunk.setColumns(columns.map((column, i) => pending.map((row) => sourceValue(table, column, row[i]))));
+    chunk.setColumns(columns.map((column) => valuesOf(table, column, pending)));
     appender.appendDataChunk(chunk);
     pending = [];
   };
@@ -97,16 +101,35 @@ export async function fillTable(connection: DuckDBConnection, filling: Filling, 
   appender.closeSync();
 }
 
+interface Filled extends Column {
+  /** In the rows of the source. */
+  readonly place: number;
+}
+
+/** At least one, for rows can be counted without looking at any. */
+function columnsToFill({ columns, lookedAt }: Filling): readonly Filled[] {
+  const all = columns.map((column, place) => ({ ...column, place }));
+  const wanted = lookedAt === undefined ? all : all.filter(({ name }) => lookedAt.has(name));
+  return wanted.length === 0 ? all.slice(0, 1) : wanted;
+}
+
+/** The cells of a column, each checked for its type: this is most of what a query over a large table costs. */
+function valuesOf(table: string, column: Filled, rows: readonly (readonly SourceCell[])[]): readonly DuckDBValue[] {
+  const { place, type } = column;
+  const values = new Array<DuckDBValue>(rows.length);
+  const isText = type === 'VARCHAR' || type === 'STRING' || type === 'JSON';
+  for (let i = 0; i < values.length; i += 1) {
+    const cell = rows[i]?.[place];
+    values[i] = cell === null || (isText && typeof cell === 'string') ? cell : sourceValue(table, column, cell);
+  }
+  return values;
+}
+
 function sourceValue(table: string, column: Column, cell: SourceCell | undefined): DuckDBValue {
-  if (cell === null) return null;
   const unfit = (): never => {
     throw new TypeError(`sys.${table}.${column.name} is ${column.type} and was given ${typeof cell} ${String(cell).slice(0, 40)}`);
   };
   switch (column.type) {
-    case 'VARCHAR':
-    case 'STRING':
-    case 'JSON':
-      return typeof cell === 'string' ? cell : unfit();
     case 'BIGINT':
       if (typeof cell === 'bigint') return cell;
       return Number.isSafeInteger(cell) || (typeof cell === 'string' && /^-?\d+$/.test(cell)) ? BigInt(cell as number | string) : unfit();

@@ -13,14 +13,19 @@ const operators: Readonly<Record<string, Condition['operator']>> = {
   COMPARE_GREATERTHAN: '>',
   COMPARE_GREATERTHANOREQUALTO: '>=',
 };
+const nullnesses: Readonly<Record<string, Condition['operator']>> = {
+  OPERATOR_IS_NULL: 'is null',
+  OPERATOR_IS_NOT_NULL: 'is not null',
+};
 const mirrored: Readonly<Record<string, Condition['operator']>> = { '=': '=', '<': '>', '<=': '>=', '>': '<', '>=': '<=' };
 
 /**
  * Reads the hint from a plain SELECT over one table. Anything it does not understand makes the hint weaker, never wrong.
  * @param node the query's tree.
  * @param location of the one table reference in the query: unless it is the query's own FROM there is no hint.
+ * @param rowsMax nobody looks at more rows of the result.
  */
-export function hintOf(node: JsonObject, location: number | undefined, columns: readonly HintColumn[]): Hint | undefined {
+export function hintOf(node: JsonObject, location: number | undefined, columns: readonly HintColumn[], rowsMax: number): Hint | undefined {
   const from = node['from_table'];
   if (node['type'] !== 'SELECT_NODE' || !isObject(from) || from['type'] !== 'BASE_TABLE' || locationOf(from) !== location) return undefined;
   if (listOf(from['column_name_alias']).length > 0) return undefined;
@@ -38,7 +43,7 @@ export function hintOf(node: JsonObject, location: number | undefined, columns: 
   const conjuncts = conjunctsOf(node['where_clause'] ?? null);
   const conditions = conjuncts.map((conjunct) => conditionsOf(conjunct, columnOf));
   const understood = conditions.flatMap((list) => list ?? []);
-  const ends = conditions.every((list) => list !== undefined) ? endsOf(node, columnOf) : {};
+  const ends = conditions.every((list) => list !== undefined) ? endsOf(node, columnOf, rowsMax) : {};
   return understood.length === 0 && ends.limit === undefined ? undefined : { conditions: understood, ...ends };
 }
 
@@ -75,6 +80,11 @@ function conditionsOf(conjunct: Json, columnOf: ColumnOf): readonly Condition[] 
     if (found === undefined || constants.length === 0 || constants.includes(undefined)) return undefined;
     return [{ column: found.name, operator: 'in', values: constants.filter((value) => value !== undefined) }];
   }
+  const nullness = nullnesses[textOf(conjunct['type'])];
+  if (nullness !== undefined && conjunct['class'] === 'OPERATOR') {
+    const column = columnOf(listOf(conjunct['children'])[0]);
+    return column === undefined ? undefined : [{ column: column.name, operator: nullness, values: [] }];
+  }
   const operator = operators[textOf(conjunct['type'])];
   if (operator === undefined || conjunct['class'] !== 'COMPARISON') return undefined;
   const condition =
@@ -95,7 +105,7 @@ function comparison(
 }
 
 /** Order and limit, where nothing stands between the table's rows and the result: no grouping, no aggregate, no DISTINCT, no sample. */
-function endsOf(node: JsonObject, columnOf: ColumnOf): Pick<Hint, 'order' | 'limit'> {
+function endsOf(node: JsonObject, columnOf: ColumnOf, rowsMax: number): Pick<Hint, 'order' | 'limit'> {
   const plain =
     listOf(node['group_expressions']).length === 0 &&
     listOf(node['group_sets']).length === 0 &&
@@ -105,8 +115,8 @@ function endsOf(node: JsonObject, columnOf: ColumnOf): Pick<Hint, 'order' | 'lim
     (node['from_table']['sample'] ?? null) === null &&
     listOf(node['select_list']).every(isPlainItem);
   const modifiers = listOf(node['modifiers']).filter(isObject);
-  const [order, limit] = modifiers.length === 1 ? [undefined, modifiers[0]] : modifiers;
-  const rows = limitOf(limit);
+  const [order, limit] = modifiers[0]?.['type'] === 'LIMIT_MODIFIER' ? [undefined, modifiers[0]] : modifiers;
+  const rows = limitOf(limit, rowsMax);
   if (!plain || modifiers.length > 2 || rows === undefined) return {};
   if (order === undefined) return { limit: rows };
   const [by, ...more] = order['type'] === 'ORDER_MODIFIER' ? listOf(order['orders']) : [];
@@ -123,12 +133,13 @@ const isPlainItem = (item: Json): boolean =>
       item['columns'] === false &&
       ['replace_list', 'rename_list'].every((key) => listOf(item[key]).length === 0)));
 
-/** LIMIT and OFFSET together, both written as numbers. */
-function limitOf(modifier: JsonObject | undefined): number | undefined {
-  if (modifier?.['type'] !== 'LIMIT_MODIFIER') return undefined;
-  const rows = wholeNumber(modifier['limit']);
+/** LIMIT and OFFSET together, where they are there both written as numbers. */
+function limitOf(modifier: JsonObject | undefined, rowsMax: number): number | undefined {
+  if (modifier === undefined) return rowsMax;
+  if (modifier['type'] !== 'LIMIT_MODIFIER') return undefined;
+  const rows = (modifier['limit'] ?? null) === null ? rowsMax : wholeNumber(modifier['limit']);
   const skipped = (modifier['offset'] ?? null) === null ? 0 : wholeNumber(modifier['offset']);
-  return rows === undefined || skipped === undefined ? undefined : rows + skipped;
+  return rows === undefined || skipped === undefined ? undefined : Math.min(rows, rowsMax) + skipped;
 }
 
 function wholeNumber(value: Json | undefined): number | undefined {

@@ -4,6 +4,7 @@ import type { Hint } from '../../engine/history/selector.ts';
 import { type Cell, type Column, fillTable, resultCell, type SourceCell, typeName, zonePrinter } from './cells.ts';
 import { SqlRefused, SqlSyntaxError } from './errors.ts';
 import * as t from './lexer.ts';
+import { columnsLookedAt } from './lookedAt.ts';
 import { hintOf } from './queryHint.ts';
 import { type CheckedQuery, checkQuery, type JsonObject, type TableReference } from './queryTree.ts';
 import { EditedText, quotedName, type Travel, travelReference, withoutTravel } from './timeTravel.ts';
@@ -266,11 +267,21 @@ class Query {
     if (wanted.size > selectLimits.tables) {
       throw new SqlRefused('TOO_MANY_TABLES', `the query names ${wanted.size} tables and moments and may name ${selectLimits.tables}`);
     }
+    const known = new Set([...wanted.values()].flatMap(({ table }) => (this.source.columns(table) ?? []).map(({ name }) => name)));
+    const lookedAt = columnsLookedAt(query.node, known);
+    const rowsMax = (this.options.rows ?? selectLimits.rows) + 1; // One more than are shown tells that there are more.
     for (const [filled, { table, moment }] of wanted) {
       const columns = this.source.columns(table) ?? [];
-      const hint = query.tables.length === 1 ? hintOf(query.node, query.tables[0]?.location, columns) : undefined;
+      const hint = query.tables.length === 1 ? hintOf(query.node, query.tables[0]?.location, columns, rowsMax) : undefined;
       const rows = await this.clock.wait(this.source.rows(table, moment, hint));
-      const filling = { catalog: this.catalog, table: filled, columns, rowsMax: selectLimits.rowsPerTable, checkTime: this.clock.check };
+      const filling = {
+        catalog: this.catalog,
+        table: filled,
+        columns,
+        lookedAt,
+        rowsMax: selectLimits.rowsPerTable,
+        checkTime: this.clock.check,
+      };
       try {
         await fillTable(connection, filling, rows);
       } catch (error) {
