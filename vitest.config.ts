@@ -13,6 +13,7 @@ const cluster = [
   'test/conformance/follower.test.ts',
   'test/metaservice/page.test.ts',
   'test/tablet-server/process.test.ts',
+  'test/tiering-service/process.test.ts',
 ];
 /** Tests that need a Docker engine: `npm run test:compose`. */
 const compose = ['test/compose/**/*.test.ts'];

@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly zookeepers: number;
   readonly tabletServers: number;
+  /** Whether a tiering service runs beside them. */
+  readonly tieringService?: boolean;
   /** The first node's operator port. */
   readonly port?: number;
   readonly json?: boolean;
@@ -72,6 +74,7 @@ export async function clusterUp(options: ClusterOptions, terminal: Terminal): Pr
     writeRunning(directory, children);
     await waiting(terminal, 'starting the nodes', untilReady(plan, children, directory, stop));
     if (!stop.aborted) await startTabletServers(directory, plan, children, options, terminal);
+    if (!stop.aborted && options.tieringService === true) startTieringService(directory, plan, children, options);
     watchEnds(children, directory, plan, stop, terminal);
     if (!stop.aborted) await sayWhatRuns(options, plan, children, terminal);
     const held = setInterval(() => {}, 60_000); // A signal's listener alone keeps no process alive.
@@ -217,6 +220,21 @@ async function startTabletServers(
     await waiting(terminal, 'starting the tablet servers', untilRegistered(directory, plan, children, options, terminal));
 }
 
+const tieringName = 'tiering';
+const lakeOf = (directory: string): string => join(directory, tieringName, 'lake');
+function tieringArguments(directory: string, plan: Plan): readonly string[] {
+  return ['tiering-service', '--service', `${tieringName}-1`, '--coordinator', urlsOf(plan), '--data', lakeOf(directory), '--poll', '2s'];
+}
+
+/** It asks the nodes as whoever asked for the cluster. */
+function startTieringService(directory: string, plan: Plan, children: Map<string, ChildProcess>, { authorization }: ClusterOptions): void {
+  const folder = join(directory, tieringName);
+  mkdirSync(folder, { recursive: true });
+  const env = { ...withoutSettings(), ...credentialsIn(authorization) };
+  children.set(tieringName, startOwn(tieringArguments(directory, plan), join(folder, 'tiering-service.log'), env));
+  writeRunning(directory, children);
+}
+
 /** The variables that say the same as a header Authorization. */
 function credentialsIn(authorization: string | undefined): NodeJS.ProcessEnv {
   const [scheme, value = ''] = authorization?.split(' ') ?? [];
@@ -304,6 +322,7 @@ function watchEnds(children: ReadonlyMap<string, ChildProcess>, directory: strin
   const starts = new Map([
     ...plan.nodes.map(({ nodeId }) => [nodeId, ['serve', '--config', join(directory, nodeId, 'chancery.yaml')]] as const),
     ...plan.tabletServers.map((each) => [tabletServerName(each.serverId), tabletServerArguments(directory, plan, each)] as const),
+    [tieringName, tieringArguments(directory, plan)] as const,
   ]);
   for (const [name, child] of children)
     child.once('exit', (code, signal) => {
@@ -334,6 +353,35 @@ async function lookIfLetIn(client: OperatorClient, { nodes }: Plan, { err }: Ter
   }
 }
 
+/** What runs, for `--json`. */
+function sayAsJson(
+  directory: string,
+  leaderId: string | undefined,
+  plan: Plan,
+  children: ReadonlyMap<string, ChildProcess>,
+  terminal: Terminal,
+): void {
+  const pidOf = (name: string): number | undefined => children.get(name)?.pid;
+  const zookeepers = plan.members.map(({ clientPort, id }) => ({
+    id,
+    address: `127.0.0.1:${clientPort}`,
+    pid: pidOf(`zookeeper ${id}`),
+  }));
+  const running = plan.nodes.map((each) => ({
+    nodeId: each.nodeId,
+    url: urlOf(each),
+    metaService: metaServiceOf(each),
+    pid: pidOf(each.nodeId),
+  }));
+  const tabletServers = plan.tabletServers.map(({ port: own, serverId }) => ({
+    serverId,
+    address: `127.0.0.1:${own}`,
+    pid: pidOf(tabletServerName(serverId)),
+  }));
+  const tieringService = children.has(tieringName) ? { data: lakeOf(directory), pid: pidOf(tieringName) } : undefined;
+  terminal.out.write(`${JSON.stringify({ dir: directory, leaderId, nodes: running, tabletServers, tieringService, zookeepers })}\n`);
+}
+
 async function sayWhatRuns(
   options: ClusterOptions,
   plan: Plan,
@@ -344,23 +392,7 @@ async function sayWhatRuns(
   const { nodes, leaderId } = await lookIfLetIn(clientOf(plan, options, terminal), plan, terminal);
   const pidOf = (name: string): number | undefined => children.get(name)?.pid;
   if (json === true) {
-    const zookeepers = plan.members.map(({ clientPort, id }) => ({
-      id,
-      address: `127.0.0.1:${clientPort}`,
-      pid: pidOf(`zookeeper ${id}`),
-    }));
-    const running = plan.nodes.map((each) => ({
-      nodeId: each.nodeId,
-      url: urlOf(each),
-      metaService: metaServiceOf(each),
-      pid: pidOf(each.nodeId),
-    }));
-    const tabletServers = plan.tabletServers.map(({ port: own, serverId }) => ({
-      serverId,
-      address: `127.0.0.1:${own}`,
-      pid: pidOf(tabletServerName(serverId)),
-    }));
-    terminal.out.write(`${JSON.stringify({ dir: resolve(dir), leaderId, nodes: running, tabletServers, zookeepers })}\n`);
+    sayAsJson(resolve(dir), leaderId, plan, children, terminal);
     return;
   }
   const dim = (text: string): string => styled(terminal.out, terminal.env, 'dim', text);
@@ -379,6 +411,7 @@ async function sayWhatRuns(
       const name = tabletServerName(serverId);
       return [`tablet server ${serverId}`, `rack r${serverId + 1}`, `127.0.0.1:${own}`, `process ${pidOf(name)}`];
     }),
+    ...(children.has(tieringName) ? [['tiering-1', 'tiers', join(dir, tieringName, 'lake'), `process ${pidOf(tieringName)}`]] : []),
     ...plan.members.map(({ clientPort, id }) => [`zookeeper ${id}`, '', `127.0.0.1:${clientPort}`, `process ${pidOf(`zookeeper ${id}`)}`]),
   ];
   const leader = leaderId === undefined ? undefined : pidOf(leaderId);
@@ -399,6 +432,8 @@ async function sayWhatRuns(
 async function takeDown(children: ReadonlyMap<string, ChildProcess>, plan: Plan): Promise<void> {
   // Tablet servers would hand over what they lead, and here is nobody left to take it; they are made to be killed.
   for (const { serverId } of plan.tabletServers) children.get(tabletServerName(serverId))?.kill('SIGKILL');
+  // The next one is handed its rounds again, under the same name; an orderly stop would leave failures in the log.
+  children.get(tieringName)?.kill('SIGKILL');
   const nodes = plan.nodes.flatMap(({ nodeId }) => children.get(nodeId) ?? []);
   await Promise.all(nodes.map(end));
   await Promise.all([...children.values()].filter((child) => !nodes.includes(child)).map(end));

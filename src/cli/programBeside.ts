@@ -79,8 +79,9 @@ export function addTiering(program: Command, terminal: Terminal): void {
 
 const tieringStatusHelp = `Red: its newest round failed. Yellow: its data in the lake is more than a minute older than its freshness allows.
 The exit status is 0 also when tables fail. With --json: {tables, total, counts, failing}, of one table its status alone; with --watch a
-line with the status of a table at each of its changes. Times are epoch milliseconds.`;
-const tieringFailuresHelp = `Failures of a table in a row with the same error are told in one. With --json: {failures, hasMore}, each by itself.`;
+line with the status of each table, whatever --limit says, then one at each change. Times are epoch milliseconds.`;
+const tieringFailuresHelp = `Failures of a table in a row with the same error are told in one.
+With --json: {failures, hasMore}, each failure by itself.`;
 
 export function addTabletServer(program: Command, parts: Implementations, terminal: Terminal): void {
   const server = program
@@ -196,6 +197,7 @@ export function addCluster(program: Command, terminal: Terminal): void {
     .option('--nodes <N>', 'how many nodes', upTo(9), 3)
     .option('--zookeepers <N>', 'how many ZooKeepers', upTo(5), 3)
     .option('--tablet-servers <N>', 'how many tablet servers, each in a rack of its own; 0: none', upTo(20, 0), 3)
+    .option('--tiering-service', 'a tiering service, too: it writes a file for each round into DIR/tiering/lake')
     .option('--port <PORT>', 'the first operator port; the next nodes have the next ones (default: free ports)', upTo(65_000))
     .addOption(jsonOption())
     .addHelpText('after', examples('chancery cluster up', 'chancery cluster up --port 8480 --dir /tmp/cluster'))

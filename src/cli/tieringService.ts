@@ -159,6 +159,6 @@ const systemRefusal = (message: string, code: string | undefined): CommandFailur
   refusal(
     message,
     code === 'ENAMETOOLONG'
-      ? 'The names of the database and the table are too long together: 254 characters are the most.'
+      ? 'The names of the database and the table are too long together: 250 characters are the most.'
       : 'Name a directory that this user may write to.',
   );

@@ -19,7 +19,8 @@ describe.skipIf(found.kind === 'none')('containers', () => {
   const project = `chancery-test-${process.pid}`;
   const eventually = { timeout: minute, interval: 500 };
   let engine: Engine;
-  const compose = (...args: readonly string[]): Promise<string> => engine.run(['docker-compose', '-p', project, ...args], 5 * minute);
+  const compose = (...args: readonly string[]): Promise<string> =>
+    engine.run(['docker-compose', '-p', project, '--profile', 'tiering', ...args], 5 * minute);
   const chancery = (node: NodeName, ...args: readonly string[]): Promise<string> => compose('exec', '-T', node, 'chancery', ...args);
   const get = async (node: NodeName, path: string): Promise<string> =>
     engine.run(['curl', '-sS', '--fail', '--max-time', '5', `http://127.0.0.1:${ports[node]}${path}`]);
@@ -36,7 +37,7 @@ describe.skipIf(found.kind === 'none')('containers', () => {
     if (found.kind === 'none') return;
     execFileSync('node', ['bin/image-context.mjs'], { stdio: 'inherit' });
     engine = await found.start();
-    await compose('up', '-d', '--build');
+    await engine.run(['docker-compose', '-p', project, 'up', '-d', '--build'], 5 * minute);
     await allReady();
   });
 
@@ -79,5 +80,24 @@ describe.skipIf(found.kind === 'none')('containers', () => {
     await vi.waitFor(async () => expect(await valueSeenBy(leader)).toContain('400MB'), eventually);
     const histories = await Promise.all(nodes.map((node) => chancery(node, 'history')));
     for (const history of histories) for (const value of ['200MB', '300MB', '400MB']) expect(history).toContain(value);
+  });
+
+  test('with the profile tiering a table is tiered, fails with what it is told to, and recovers', async () => {
+    showLogsOnFailure();
+    expect(await compose('ps', '--services', '--filter', 'status=running')).not.toContain('tiering-service');
+    await compose('up', '-d', 'tiering-service');
+    const table = `WITH ('table.datalake.enabled'='true', 'table.datalake.freshness'='1s', 'bucket.num'='1', 'table.replication.factor'='1')`;
+    await chancery('node1', 'sql', `CREATE DATABASE shop; CREATE TABLE shop.orders (id INT) ${table}`);
+    const status = async (): Promise<unknown> =>
+      (JSON.parse(await get('node2', '/v1/tiering/statuses?database=shop&table=orders')) as { readonly tables: readonly unknown[] })
+        .tables[0];
+    await vi.waitFor(async () => expect(await status()).toHaveProperty('lastTieredAt'), eventually);
+    await vi.waitFor(async () => expect(await compose('ps', 'tiering-service')).toContain('(healthy)'), eventually);
+    const service = (verb: string, ...args: readonly string[]): Promise<string> =>
+      compose('exec', '-T', 'tiering-service', 'chancery', 'tiering-service', verb, 'shop.orders', ...args, '--data', '/data');
+    await service('fail', '--error', 'Access denied: s3://lake/shop');
+    await vi.waitFor(async () => expect(await status()).toMatchObject({ lastError: 'Access denied: s3://lake/shop' }), eventually);
+    await service('heal');
+    await vi.waitFor(async () => expect(await status()).toMatchObject({ failuresInRow: 0 }), eventually);
   });
 });
