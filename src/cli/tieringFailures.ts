@@ -93,7 +93,8 @@ export function renderFailures(
     const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)}`;
     const same = count === 1 ? '' : ` · same error ${grouped(count)} times since ${renderTime(oldest.at, now)}`;
     const inRow = failuresInRow <= count ? '' : ` · ${grouped(failuresInRow)} failures in a row`;
-    const head = `${styled(out, env, 'red', nameOf(last))}  ${renderTime(last.at, now)}  ${what}${styled(out, env, 'dim', `${same}${inRow}`)}`;
+    const often = styled(out, env, 'dim', `${same}${inRow}`);
+    const head = `${styled(out, env, 'red', nameOf(last))}  ${renderTime(last.at, now)}  ${what}${often}`;
     return [head, ...errorLines(last.error)];
   });
 }

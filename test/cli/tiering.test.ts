@@ -1,5 +1,5 @@
 /**
- * Goal: at the command line a table that fails is seen at a glance, with its error in full, as is what to do about it; scripts get the same.
+ * Goal: at the command line a table that fails is seen at a glance, with its error in full and what to do about it; scripts get the same.
  * Method: the program's commands in this process, against real servers over the in-memory log, and once as processes against a node that
  * is one; rounds are reported over HTTP.
  */
@@ -11,7 +11,7 @@ import { registration, tell } from '../operator/serverCluster.ts';
 import { call, waits } from '../operator/support.ts';
 import { LakeCluster } from '../operator/tieringSupport.ts';
 import { caller } from '../support/nodes.ts';
-import { chancery, folder, inProcess, serve, start } from './processes.ts';
+import { chancery, type Ended, folder, inProcess, serve, start } from './processes.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -23,7 +23,12 @@ async function lakeOf(tables: readonly string[]): Promise<LakeCluster> {
   for (const table of tables) await lake.table('shop', table);
   return lake;
 }
-const tiering = ({ leader }: LakeCluster, ...args: readonly string[]) => inProcess(['tiering', ...args, '--operator', leader.url]);
+async function tiering({ leader }: LakeCluster, ...args: readonly string[]): Promise<Ended> {
+  const { err, ...ended } = await inProcess(['tiering', ...args, '--operator', leader.url]);
+  return { ...ended, err: promptly(err) };
+}
+/** Without what is said when an answer takes a second, as on a busy machine. */
+const promptly = (err: string): string => err.replace(/^waiting for .*\n/gm, '');
 const disk = 'java.io.IOException: No space left on device\n\tat LakeWriter.write';
 async function fail(lake: LakeCluster, error = disk): Promise<void> {
   const { tableId, tieringEpoch } = await lake.handed();
@@ -173,10 +178,11 @@ test('processes tell of a table that fails, and Ctrl-C ends a watch well', async
   const directory = folder();
   const node = await serve(directory);
   const env = { CHANCERY_OPERATOR_URL: node.url };
-  const run = (...args: readonly string[]) => chancery(args, { cwd: directory, env });
   expect((await tell(node, 0, 'registration', registration(0))).status).toBe(200);
   const properties = `WITH ('table.datalake.enabled' = 'true', 'table.datalake.freshness' = '0 s')`;
-  expect(await run('sql', `CREATE DATABASE shop; CREATE TABLE shop.orders (id BIGINT) ${properties}`)).toMatchObject({ status: 0 });
+  expect(await inProcess(['sql', `CREATE DATABASE shop; CREATE TABLE shop.orders (id BIGINT) ${properties}`], env)).toMatchObject({
+    status: 0,
+  });
   const watch = start(['tiering', 'status', '--watch', '--failing'], { cwd: directory, env });
   const beat = (body: object) => call(`${node.url}/v1/tiering/heartbeats`, { body: { service: 's1', ...body } });
   const handed = await vi.waitUntil(async () => (await beat({ wantsTable: true })).json['table'] as TieringStatus | undefined, waits);
@@ -184,9 +190,11 @@ test('processes tell of a table that fails, and Ctrl-C ends a watch well', async
   expect((await beat({ failed: [{ tableId, tieringEpoch, error: disk }] })).status).toBe(200);
   await vi.waitFor(() => expect(watch.out()).toMatch(/^\d\d:\d\d:\d\d {2}shop\.orders {2}Pending, failing 1x {2}java\.io\./), waits);
   watch.child.kill('SIGINT');
-  expect(await watch.ended).toMatchObject({ status: 0, err: '' });
-  expect(await run('tiering', 'status')).toMatchObject({ status: 0, out: expect.stringContaining('1 failing') as string, err: '' });
-  expect((await run('tiering', 'failures')).out).toMatch(/^shop\.orders .*\n {2}java\.io\.IOException: No space left on device\n {2}\tat/);
+  const { err, status } = await watch.ended;
+  expect([status, promptly(err)]).toEqual([0, '']);
+  const failures = await chancery(['tiering', 'failures'], { cwd: directory, env });
+  expect(failures.status).toBe(0);
+  expect(failures.out).toMatch(/^shop\.orders .*\n {2}java\.io\.IOException: No space left on device\n {2}\tat/);
 });
 
 test.each([
@@ -195,7 +203,8 @@ test.each([
   [
     ['status', '--operator', 'http://127.0.0.1:2'],
     3,
-    'no node answers: http://127.0.0.1:2: connection refused\nStart one with "chancery serve", or name another with --operator http://HOST:PORT.\n',
+    'no node answers: http://127.0.0.1:2: connection refused\n' +
+      'Start one with "chancery serve", or name another with --operator http://HOST:PORT.\n',
   ],
 ])('%j has a clear end', async (args, status, err) => {
   expect(await inProcess(['tiering', ...args])).toEqual({ status, out: '', err });

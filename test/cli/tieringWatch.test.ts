@@ -70,7 +70,8 @@ function watch(nodes: readonly Served[], name: string | undefined, options: Part
   return {
     ended,
     text: () => texts.out,
-    err: () => texts.err,
+    // Without what is said when an answer takes a second, as on a busy machine.
+    err: () => texts.err.replace(/^waiting for .*\n/gm, ''),
     screen: () => stripVTControlCharacters(frame()).split('\n').slice(0, -1),
     told: () =>
       texts.out
