@@ -40,9 +40,11 @@ export interface Said {
   readonly failed: readonly string[];
   readonly tiering: readonly string[];
   readonly finished: readonly string[];
-  /** Ids, one of which must be handed out; empty when none may be. */
-  readonly table: readonly number[];
+  /** One of these must be handed out; empty when none may be. */
+  readonly table: readonly { readonly tableId: number; readonly database: string; readonly table: string; readonly tieringEpoch: number }[];
 }
+
+const handed = ({ epoch, id, name }: LakeTable) => ({ tableId: id, database: 'lake', table: name, tieringEpoch: epoch });
 
 export class TieringModel {
   /** By name: all tables there are, lake tables or not. */
@@ -134,10 +136,10 @@ export class TieringModel {
     return '';
   }
 
-  #handOut({ alsoHas, failed, finished, service, tiering }: TieringHeartbeat, at: number, events: string[]): readonly number[] {
+  #handOut({ alsoHas, failed, finished, service, tiering }: TieringHeartbeat, at: number, events: string[]): Said['table'] {
     const named = new Set([...failed, ...tiering, ...finished].map(({ tableId }) => tableId).concat(alsoHas));
     const unheardOf = [...this.tables.values()].filter(({ id, round }) => round?.service === service && !named.has(id));
-    if (unheardOf.length > 0) return unheardOf.map(({ id }) => id);
+    if (unheardOf.length > 0) return unheardOf.map(handed);
     const id = this.queue.shift();
     if (id === undefined) return [];
     const table = this.#table(id);
@@ -146,7 +148,7 @@ export class TieringModel {
     table.status = 'Tiering';
     table.round = { service, timeoutMs: this.timeoutMs, heardAt: at };
     events.push(`TieringRoundStarted ${id} ${table.epoch} - - ${service}`);
-    return [id];
+    return [handed(table)];
   }
 
   /** A service was handed this one, for the first time or again. */
