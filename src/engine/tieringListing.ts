@@ -110,6 +110,8 @@ export class TieringListing {
   #byName: readonly Named[] = [];
   readonly #byId = new Map<number, Named>();
   readonly #byDatabase = new Map<string, Counts>();
+  #failing: Table<true> = Table.empty();
+  #failingByName: readonly Named[] = [];
   #ranked: Table<TieringRow> = Table.empty();
   #byRank: readonly Ranked[] = [];
 
@@ -121,12 +123,9 @@ export class TieringListing {
     const total = query.isFailing ? failing : counts.Scheduled + counts.Pending + counts.Tiering;
     const end = Math.min(total, query.offset + query.limit);
     const tables: TieringStatus[] = [];
-    let place = 0;
-    for (const named of this.#inOrder(state, query)) {
-      if (place >= end) break;
-      const row = place >= query.offset ? tieringOf(tiering, named.tableId) : undefined;
+    for (const named of query.offset < end ? this.#inOrder(state, query, end) : []) {
+      const row = tieringOf(tiering, named.tableId);
       if (row !== undefined) tables.push(statusOf(row, named));
-      place += 1;
     }
     return { tables, total, ...(end < total ? { next: end } : {}), counts, failing };
   }
@@ -150,6 +149,19 @@ export class TieringListing {
     for (const named of come) this.#byId.set(named.tableId, named);
     this.#byName = merged(this.#byName, gone, come, inNames);
     this.#tables = tiering.byTable;
+    this.#catchUpFailing(tiering);
+  }
+
+  #catchUpFailing({ failing }: Tiering): void {
+    const healthy = new Set<number>();
+    const come: Named[] = [];
+    for (const { after, key } of failing.changesSince(this.#failing)) {
+      const named = this.#byId.get(Number(key));
+      if (after === undefined) healthy.add(Number(key));
+      else if (named !== undefined) come.push(named);
+    }
+    this.#failingByName = merged(this.#failingByName, healthy, come, inNames);
+    this.#failing = failing;
   }
 
   #count({ database }: Named, { failuresInRow, state }: TieringRow, more: 1 | -1): void {
@@ -175,24 +187,19 @@ export class TieringListing {
     return own;
   }
 
-  *#inOrder(state: State, { database, isFailing, order, table }: TieringQuery): Generator<Named> {
-    const { tiering } = state;
+  /** @param end where the page ends: beyond its offset, and not beyond what there is */
+  #inOrder(state: State, { database, isFailing, offset, order, table }: TieringQuery, end: number): readonly Named[] {
     if (database !== undefined && table !== undefined) {
       const row = rowOf(state, database, table);
-      if (row !== undefined && (!isFailing || row.failuresInRow > 0)) yield { tableId: row.tableId, database, table };
-    } else if (order === 'worst') {
-      for (const ranked of this.#worstFirst(tiering)) {
-        if (isFailing && ranked.failuresInRow === 0) return;
-        if (database === undefined || ranked.database === database) yield ranked;
-      }
-    } else {
-      const from = database === undefined ? 0 : placeOf(this.#byName, database);
-      for (let at = from; at < this.#byName.length; at += 1) {
-        const named = this.#byName[at];
-        if (named === undefined || (database !== undefined && named.database !== database)) return;
-        if (!isFailing || tiering.failing.has(String(named.tableId))) yield named;
-      }
+      return row === undefined ? [] : [{ tableId: row.tableId, database, table }];
     }
+    if (order === 'name') {
+      const names = isFailing ? this.#failingByName : this.#byName;
+      const first = database === undefined ? 0 : placeOf(names, database);
+      return names.slice(first + offset, first + end);
+    }
+    const ranked = this.#worstFirst(state.tiering); // Those that fail come first.
+    return database === undefined ? ranked.slice(offset, end) : firstOf(ranked, database, end).slice(offset);
   }
 
   /** Names are up to date. */
@@ -239,6 +246,16 @@ function merged<T extends Named>(entries: readonly T[], gone: ReadonlySet<number
     if (more !== undefined) all.push(more);
   }
   return all;
+}
+
+/** The first so many of one database. */
+function firstOf(ranked: readonly Ranked[], database: string, count: number): readonly Ranked[] {
+  const found: Ranked[] = [];
+  for (const each of ranked) {
+    if (each.database === database) found.push(each);
+    if (found.length === count) break;
+  }
+  return found;
 }
 
 /** The first of the names, which are sorted, in a database or behind it. */
