@@ -18,7 +18,7 @@ export class Told {
   /** Who was handed a round, by `table/epoch`. */
   readonly handed = new Map<string, string>();
   readonly newestOf = new Map<number, number>();
-  /** Texts of failures that were acknowledged, by round; and of those that were sent and then fenced: an earlier sending may have counted. */
+  /** Texts of failures by round: of those that were acknowledged; of those that were fenced: an earlier sending may have counted. */
   readonly failed = new Map<string, string>();
   readonly fenced = new Map<string, string>();
   readonly finished = new Set<string>();
@@ -174,7 +174,7 @@ export class Judge {
   readonly failures: { readonly key: string; readonly because: string; readonly error: string | undefined }[] = [];
   readonly finishes: string[] = [];
   readonly starts = new Map<string, string>();
-  /** The longest that a table waited after it was due, and a round after it was handed out until it was given up, since a leader was there. */
+  /** With a leader there: the longest that a table waited after it was due, and from handing a round out until it was given up. */
   readonly longest = { dueMs: 0, silentMs: 0, withoutLeaderMs: 0 };
 
   read(entries: readonly Entry[], through = Number.POSITIVE_INFINITY): this {

@@ -377,8 +377,8 @@ describe('lake tables of older logs', () => {
     );
     const node = await cluster.start('n1');
     await vi.waitFor(() => expect(node.state.tiering.byTable.size).toBe(1), eventually);
-    const [[id = '', row] = []] = [...node.state.tiering.byTable.rows()];
-    expect(node.state.catalog.tables.get(id)?.properties['table.datalake.enabled']).toBe('true');
+    const [row] = [...node.state.tiering.byTable.rows()].map(([, each]) => each);
+    expect(node.state.catalog.tables.get(`${row?.tableId}`)?.properties['table.datalake.enabled']).toBe('true');
     expect(row).toMatchObject({ state: 'Scheduled', tieringEpoch: 0, failures: 0 });
     const added = () => cluster.entries().flatMap(({ events }) => events.filter(({ type }) => type === 'LakeTableAdded'));
     expect(added().map(({ data }) => data)).toMatchObject([{ because: 'FOUND' }]);

@@ -92,8 +92,8 @@ export class TieringWorld {
   }
 
   /**
-   * Gives a command to a node until it is answered, and holds the log and the answer against the model. A lost append ends a leadership: the
-   * command is decided again by the next one; a lost answer of the leader has it decided twice by the same.
+   * Gives a command to a node until it is answered, and holds the log and the answer against the model. A lost append ends a leadership:
+   * the command is decided again by the next one; a lost answer of the leader has it decided twice by the same.
    * @param decide what the model makes of it: a code when it is refused, what the log must say
    */
   async say(command: Command, nodeId: string, decide: () => { code: string; events: readonly string[] }): Promise<Outcome> {
