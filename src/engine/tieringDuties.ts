@@ -85,7 +85,7 @@ function timingOut({ tiering }: State, silent: readonly number[]): Command | und
   return over.length === 0 ? undefined : { name: 'timeOutTieringRounds', rounds: over };
 }
 
-/** Takes in the lake tables of a log that an older release wrote, once there is no node any more that could not read what it then writes. */
+/** Takes in the lake tables of a log that an older release wrote, once no node is left that could not read what it then writes. */
 function startAdoption({ clock, membership, replica, submit }: TieringDutyParts): () => void {
   const canAllRead = (): boolean => membership.members().every(({ release }) => !/^0\.[1-4]\./.test(release));
   const command = (): Command | undefined => (canAllRead() ? { name: 'adoptLakeTables', atMost: tieringBatches.adopted } : undefined);
