@@ -78,9 +78,8 @@ export class Lake {
     await mkdir(join(path, faultsFolder), { recursive: true });
     const unlock = lock(own);
     try {
-      const known = await knownName(own);
-      const service = name ?? known ?? `tiering-${nanoid()}`;
-      if (service !== known) await replaceFile(own, identityFile, `${JSON.stringify({ service })}\n`);
+      const service = name ?? (await knownName(own)) ?? `tiering-${nanoid()}`;
+      await replaceFile(own, identityFile, `${JSON.stringify({ service })}\n`);
       return new Lake(path, service, unlock);
     } catch (error) {
       unlock();
@@ -142,7 +141,7 @@ async function knownName(own: string): Promise<string | undefined> {
   try {
     return identity.parse(JSON.parse(text)).service;
   } catch {
-    throw new TieringServiceRefused(`${join(own, identityFile)} is damaged`, 'Remove it, and give the service its name with --service.');
+    throw new TieringServiceRefused(`${join(own, identityFile)} is damaged`, 'Give the service its name with --service.');
   }
 }
 
@@ -191,7 +190,7 @@ export async function removeFault(directory: string, table: TableName): Promise<
   }
 }
 
-/** How the service of a directory is, as it last said. @returns undefined when no node has answered it yet. @throws TieringServiceRefused */
+/** How the service of a directory last said it was; undefined when no node has answered it yet. @throws TieringServiceRefused */
 export async function statusIn(directory: string): Promise<ServiceStatus | undefined> {
   const path = await serviceDirectory(directory);
   const text = await textOf(join(path, ownFolder, statusFile));

@@ -86,7 +86,8 @@ describe.skipIf(found.kind === 'none')('containers', () => {
     showLogsOnFailure();
     expect(await compose('ps', '--services', '--filter', 'status=running')).not.toContain('tiering-service');
     await compose('up', '-d', 'tiering-service');
-    const table = `WITH ('table.datalake.enabled'='true', 'table.datalake.freshness'='1s', 'bucket.num'='1', 'table.replication.factor'='1')`;
+    const small = `'bucket.num'='1', 'table.replication.factor'='1'`;
+    const table = `WITH ('table.datalake.enabled'='true', 'table.datalake.freshness'='1s', ${small})`;
     await chancery('node1', 'sql', `CREATE DATABASE shop; CREATE TABLE shop.orders (id INT) ${table}`);
     const status = async (): Promise<unknown> =>
       (JSON.parse(await get('node2', '/v1/tiering/statuses?database=shop&table=orders')) as { readonly tables: readonly unknown[] })

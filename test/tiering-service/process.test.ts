@@ -10,7 +10,8 @@ import { registration, tell } from '../operator/serverCluster.ts';
 import { folder } from './support.ts';
 
 const patience = { timeout: 30_000, interval: 50 } as const;
-const lakeTable = `WITH ('table.datalake.enabled'='true', 'table.datalake.freshness'='1s', 'bucket.num'='1', 'table.replication.factor'='1')`;
+const small = `'bucket.num'='1', 'table.replication.factor'='1'`;
+const lakeTable = `WITH ('table.datalake.enabled'='true', 'table.datalake.freshness'='1s', ${small})`;
 
 /** A node with a lake table `shop.orders`, due after a second. */
 async function node(): Promise<ServedNode> {
