@@ -44,7 +44,6 @@ test(
     const hunts = Array.from({ length: atOnce }, () => fc.assert(fc.asyncProperty(stories, tell), params));
     await Promise.all(hunts);
     for (const [what, times] of Object.entries(told)) expect(seen.get(what), what).toBeGreaterThan(times);
-    if (process.env['CHANCERY_SHOW'] !== undefined) console.log(seen);
   },
   longHuntMs,
 );
