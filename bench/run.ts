@@ -1,6 +1,6 @@
 /**
  * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
- * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, planner, metaservice.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, planner, metaservice, tiering.
  */
 import { startZooKeeper } from '../test/support/zookeeper.ts';
 import { appendFigures, followerLagFigure } from './appends.ts';
@@ -9,6 +9,7 @@ import type { Figure } from './figures.ts';
 import { metaServiceFigures } from './metaservice.ts';
 import { plannerFigures } from './planner.ts';
 import { foldRateFigure, replayFigure } from './replay.ts';
+import { tieringFigures } from './tiering.ts';
 
 const wanted = process.argv.slice(2);
 const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
@@ -21,12 +22,13 @@ if (isWanted('replay')) print(replayFigure(1_000_000));
 if (isWanted('fold')) print(foldRateFigure());
 if (isWanted('authorizer')) print(authorizerFigure());
 if (isWanted('planner')) for (const figure of plannerFigures()) print(figure);
-if (isWanted('appends') || isWanted('lag') || isWanted('metaservice')) {
+if (['appends', 'lag', 'metaservice', 'tiering'].some(isWanted)) {
   const zookeeper = await startZooKeeper(1);
   try {
     if (isWanted('appends')) for (const figure of await appendFigures(zookeeper.connect)) print(figure);
     if (isWanted('lag')) print(await followerLagFigure(zookeeper.connect));
     if (isWanted('metaservice')) for await (const figure of metaServiceFigures(zookeeper.connect)) print(figure);
+    if (isWanted('tiering')) for await (const figure of tieringFigures(zookeeper.connect)) print(figure);
   } finally {
     await zookeeper.stop();
   }
