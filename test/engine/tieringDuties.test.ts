@@ -353,6 +353,33 @@ describe('the end of a leadership', () => {
   });
 });
 
+test('a leader that is one no more without knowing it hands out nothing, and renews nothing', async () => {
+  const lake = await Lake.with(2);
+  await lake.pass(freshnessMs);
+  await lake.handOut('s1', 1);
+  const old = lake.node;
+  lake.node = await lake.cluster.start('n2');
+  await lake.pass(0); // Its coming is written down.
+  lake.cluster.hub.partition('n1');
+  await vi.waitFor(() => expect(lake.node.role).toBe('leader'), eventually);
+  expect(old.role).toBe('leader');
+  const renewed = old.submit(heartbeat('s1', { tiering: [{ tableId: 0, tieringEpoch: 1 }] }), caller);
+  const wanted = old.submit(heartbeat('s2', { wantsTable: true }), caller);
+  await lake.ask(heartbeat('s3', { wantsTable: true }));
+  expect(lake.row(1)).toMatchObject({ state: 'Tiering', service: 's3' });
+  lake.cluster.hub.heal('n1');
+  const { epoch } = lake.node.state;
+  const nothing = { failed: [], tiering: [], finished: [] };
+  expect(await renewed).toMatchObject({ kind: 'done', answer: { coordinatorEpoch: epoch, ...nothing, tiering: [{ tableId: 0 }] } });
+  expect(await wanted).toMatchObject({ kind: 'done', answer: { coordinatorEpoch: epoch, ...nothing } });
+  const started = lake.cluster.entries().flatMap(({ events }) => events.filter(({ type }) => type === 'TieringRoundStarted'));
+  expect(started.map(({ data }) => data)).toMatchObject([
+    { tableId: 0, service: 's1' },
+    { tableId: 1, service: 's3' },
+  ]);
+  await lake.cluster.stop();
+});
+
 describe('lake tables of older logs', () => {
   const golden = readFileSync(join(import.meta.dirname, '../golden/0.4.0-servers.ndjson'), 'utf8')
     .trim()
