@@ -12,6 +12,8 @@ export interface TieringRow {
   /** When its newest round failed, unless one went well since. The text is absent when the service gave none. */
   readonly errorAt?: number;
   readonly errorText?: string;
+  /** When the first of the rounds in `failuresInRow` failed. */
+  readonly failingSince?: number;
   readonly failures: number;
   /** Rounds that failed since the last one that did not. */
   readonly failuresInRow: number;
@@ -148,7 +150,7 @@ type DataOf<T extends TieringEvent['type']> = Extract<TieringEvent, { readonly t
 
 function afterSuccess(row: TieringRow, rested: TieringRow, data: DataOf<'TieringRoundFinished'>, at: number): TieringRow {
   const { durationMs, fileBytes, isForced, records } = data;
-  const { errorAt: _, errorText: __, ...healthy } = rested;
+  const { errorAt: _, errorText: __, failingSince: ___, ...healthy } = rested;
   const state = restingAfter(row.state, ['finished', isForced ? 'forced' : 'scheduled']);
   return {
     ...healthy,
@@ -170,6 +172,7 @@ function afterFailure(row: TieringRow, rested: TieringRow, data: DataOf<'Tiering
     ...others,
     errorAt: at,
     ...(error === undefined ? {} : { errorText: error }),
+    failingSince: row.failingSince ?? at,
     failures: row.failures + 1,
     failuresInRow,
     state: restingAfter(row.state, [because === 'TIMED_OUT' ? 'timedOut' : 'failed', 'retried']),
@@ -226,7 +229,7 @@ function leave(state: Writable<Tiering>, row: TieringRow): void {
   }
 }
 
-/** When a table's timer runs off, epoch milliseconds. Counts while it is Scheduled. */
+/** When a table's timer runs off, and its data in the lake is as old as it may become; epoch milliseconds. */
 export const dueAtOf = ({ freshnessMs, scheduledFrom }: Pick<TieringRow, 'freshnessMs' | 'scheduledFrom'>): number =>
   Math.min(scheduledFrom + freshnessMs, Number.MAX_SAFE_INTEGER);
 export const tieringOf = (state: Tiering, tableId: number): TieringRow | undefined => state.byTable.get(String(tableId));

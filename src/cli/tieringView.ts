@@ -20,17 +20,12 @@ export const nameOf = ({ database, table }: Pick<TieringStatus, 'database' | 'ta
 const ago = (at: number, now: number): string => (now - at < 1000 ? 'just now' : `${renderSpan(now - at)} ago`);
 const moment = (at: number, now: number): string => `${renderTime(at, now)}, ${ago(at, now)}`;
 
-/**
- * By how much the data in the lake is older than it may be, milliseconds; negative when it is young enough. Of a table that was never
- * tiered this counts from when its status changed: it may be later than that.
- */
-export const lateMsOf = ({ dueAt, freshnessMs, lastTieredAt, since }: TieringStatus, now: number): number =>
-  now - (lastTieredAt === undefined ? (dueAt ?? since) : lastTieredAt + freshnessMs);
+/** By how much the data in the lake is older than it may be, milliseconds; negative when it is young enough. */
+export const lateMsOf = ({ staleAt }: Pick<TieringStatus, 'staleAt'>, now: number): number => now - staleAt;
 
 function lateWords(status: TieringStatus, now: number): string {
   const late = lateMsOf(status, now);
-  const least = status.lastTieredAt === undefined && status.dueAt === undefined ? 'over ' : '';
-  return late < 1000 ? '' : `${least}${renderSpan(late)}`;
+  return late < 1000 ? '' : renderSpan(late);
 }
 
 /** `Pending, failing 12x` */
@@ -95,7 +90,19 @@ export function renderCounts({ counts, failing }: Omit<TieringBoard, 'tables'>, 
 
 /** Everything about one table. @param now epoch milliseconds */
 export function renderTable(status: TieringStatus, sheet: Sheet, now: number): readonly string[] {
-  const { dueAt, failures, failuresInRow, fileBytes, freshnessMs, lastDurationMs, lastError, lastErrorAt, lastTieredAt, records } = status;
+  const {
+    dueAt,
+    failingSince,
+    failures,
+    failuresInRow,
+    fileBytes,
+    freshnessMs,
+    lastDurationMs,
+    lastError,
+    lastErrorAt,
+    lastTieredAt,
+    records,
+  } = status;
   const late = lateWords(status, now);
   const by = status.service === undefined ? '' : ` by ${harmless(status.service)}`;
   const took = lastDurationMs === undefined ? '' : `, in ${renderSpan(lastDurationMs)}`;
@@ -112,7 +119,10 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
     ['freshness', `at most ${renderSpan(freshnessMs)} old${late === '' ? '' : marked(sheet, markOf(status, now), `, late by ${late}`)}`],
     ['due', dueAt === undefined ? undefined : dueAt <= now ? 'now' : `in ${renderSpan(dueAt - now)}`],
     ['in the lake', inLake.length === 0 ? undefined : inLake.join(', ')],
-    ['failures', `${grouped(failures)}${failuresInRow === 0 ? '' : `, ${grouped(failuresInRow)} in a row`}`],
+    [
+      'failures',
+      `${grouped(failures)}${failingSince === undefined ? '' : `, ${grouped(failuresInRow)} in a row since ${renderTime(failingSince, now)}`}`,
+    ],
     ['last failure', lastErrorAt === undefined ? undefined : moment(lastErrorAt, now)],
   ];
   const told = rows.flatMap(([name, text]) =>

@@ -20,8 +20,12 @@ export interface TieringStatus {
   readonly freshnessMs: number;
   /** When its timer runs off; only while Scheduled. */
   readonly dueAt?: number;
+  /** When its data in the lake is older than its freshness allows, or since when it is. */
+  readonly staleAt: number;
   readonly failures: number;
   readonly failuresInRow: number;
+  /** When the first of those failed. */
+  readonly failingSince?: number;
   /** Only while Tiering. */
   readonly service?: string;
   readonly lastDurationMs?: number;
@@ -31,7 +35,7 @@ export interface TieringStatus {
 
 /** @param named the row of the same table in the catalog, or as much of it */
 export function statusOf(row: TieringRow, { database, table }: Pick<TableRow, 'database' | 'table'>): TieringStatus {
-  const { errorAt, errorText, fileBytes, lastDurationMs, lastTieredAt, records, service, state } = row;
+  const { errorAt, errorText, failingSince, fileBytes, lastDurationMs, lastTieredAt, records, service, state } = row;
   const { failures, failuresInRow, freshnessMs, since, tableId, tieringEpoch } = row;
   return {
     tableId,
@@ -45,8 +49,10 @@ export function statusOf(row: TieringRow, { database, table }: Pick<TableRow, 'd
     since,
     freshnessMs,
     ...(state === 'Scheduled' ? { dueAt: dueAtOf(row) } : {}),
+    staleAt: dueAtOf(row),
     failures,
     failuresInRow,
+    ...(failingSince === undefined ? {} : { failingSince }),
     ...(service === undefined ? {} : { service }),
     ...(lastDurationMs === undefined ? {} : { lastDurationMs }),
     ...(fileBytes === undefined ? {} : { fileBytes }),

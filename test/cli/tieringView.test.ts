@@ -42,6 +42,7 @@ const orders: TieringStatus = {
   since: now - minute,
   freshnessMs: 3 * minute,
   dueAt: now + 2 * minute,
+  staleAt: now + 2 * minute,
   failures: 2,
   failuresInRow: 0,
   lastDurationMs: 12_000,
@@ -55,21 +56,23 @@ const failing: TieringStatus = {
   status: 'Pending',
   since: now - 5000,
   lastTieredAt: now - 10 * minute,
+  staleAt: now - 7 * minute,
   failures: 14,
   failuresInRow: 12,
+  failingSince: now - 8 * minute,
   lastErrorAt: now - 5000,
   lastError: 'java.io.IOException: No space left on device\n\tat LakeWriter.write\n',
 };
 const { lastTieredAt: __, ...untiered } = undue;
-const waitingForLong: TieringStatus = { ...untiered, table: 'new', status: 'Pending', since: now - 2 * minute };
+const waitingForLong: TieringStatus = { ...untiered, table: 'new', status: 'Pending', since: now - 2 * minute, staleAt: now - 2 * minute };
 
 describe('the list', () => {
   test('has how each table is, and the first line of its error', () => {
     expect(renderTables([failing, waitingForLong, orders], paper, now)).toEqual([
-      'table        status                last tiered  late by     since     error',
-      'shop.clicks  Pending, failing 12x  10 min ago   7 min       13:59:55  java.io.IOException: No space left on device',
-      'shop.new     Pending               never        over 2 min  13:58:00',
-      'shop.orders  Scheduled             1 min ago                13:59:00',
+      'table        status                last tiered  late by  since     error',
+      'shop.clicks  Pending, failing 12x  10 min ago   7 min    13:59:55  java.io.IOException: No space left on device',
+      'shop.new     Pending               never        2 min    13:58:00',
+      'shop.orders  Scheduled             1 min ago             13:59:00',
     ]);
   });
 
@@ -79,9 +82,9 @@ describe('the list', () => {
     expect(clicks.endsWith(`${plain}java.io.IOException: No space left on device`)).toBe(true);
     expect(late.startsWith(yellow)).toBe(true);
     expect(fine.includes('\u001b')).toBe(false);
-    const hardlyLate = { ...orders, lastTieredAt: now - 4 * minute };
+    const hardlyLate = { ...orders, lastTieredAt: now - 4 * minute, staleAt: now - minute };
     expect(renderTables([hardlyLate], screen, now)[1]).toBe('shop.orders  Scheduled  4 min ago    1 min    13:59:00');
-    expect(renderTables([{ ...hardlyLate, lastTieredAt: now - 4 * minute - 1 }], screen, now)[1]?.startsWith(yellow)).toBe(true);
+    expect(renderTables([{ ...hardlyLate, staleAt: now - minute - 1 }], screen, now)[1]?.startsWith(yellow)).toBe(true);
     const [, longer = ''] = renderTables([{ ...failing, lastError: 'x'.repeat(300) }], screen, now);
     expect(longer.endsWith(`${plain}${'x'.repeat(52)}…`)).toBe(true);
     const [, uncut = ''] = renderTables([{ ...failing, lastError: 'x'.repeat(300) }], paper, now);
@@ -118,7 +121,7 @@ test.each<[string, TieringStatus, number]>([
   ['fresh', orders, -2 * minute],
   ['tiered too long ago', failing, 7 * minute],
   ['never tiered, and waiting', waitingForLong, 2 * minute],
-  ['never tiered, and not due', { ...untiered, dueAt: now + minute }, -minute],
+  ['never tiered, and not due', { ...untiered, dueAt: now + minute, staleAt: now + minute }, -minute],
 ])('how late a table is that is %s', (_name, status, late) => expect(lateMsOf(status, now)).toBe(late));
 
 describe('one table', () => {
@@ -131,7 +134,7 @@ describe('one table', () => {
       'last tiered   13:50:00, 10 min ago, in 12 s',
       'freshness     at most 3 min old, late by 7 min',
       'in the lake   48 112 records, 1.3 MB',
-      'failures      14, 12 in a row',
+      'failures      14, 12 in a row since 13:52:00',
       'last failure  13:59:55, 5 s ago',
       '  java.io.IOException: No space left on device',
       '  \tat LakeWriter.write',
@@ -140,7 +143,7 @@ describe('one table', () => {
 
   test('that was never tiered has less to say', () => {
     const { fileBytes: _bytes, records: _records, lastDurationMs: _took, ...fresh } = untiered;
-    expect(renderTable({ ...fresh, failures: 0, dueAt: now + minute }, paper, now)).toEqual([
+    expect(renderTable({ ...fresh, failures: 0, dueAt: now + minute, staleAt: now + minute }, paper, now)).toEqual([
       'table         shop.orders, id 7',
       'status        Scheduled',
       'since         13:59:00, 1 min ago',

@@ -52,6 +52,7 @@ const detailColumns: readonly Column[] = [
   ...healths,
   column('failures', 'BIGINT', 'How many of its rounds failed: sys.lake_tiering_failures has each.', ({ row }) => row.failures),
   column('failures_in_row', 'BIGINT', 'How many of them since the last one that did not.', ({ row }) => row.failuresInRow),
+  column('failing_since', 'TIMESTAMP_LTZ(3)', 'When the first of those failed; NULL when there are none.', ({ row }) => row.failingSince),
   column('freshness_ms', 'BIGINT', 'How old its data in the lake may become, milliseconds.', ({ row }) => row.freshnessMs),
   column('due_at', 'TIMESTAMP_LTZ(3)', 'When it is due again; NULL when it is already.', ({ row }) =>
     row.state === 'Scheduled' ? dueAtOf(row) : undefined,
