@@ -8,6 +8,8 @@ export const tieringLimits = {
   errorLength: 2048,
   /** Tables in one list of a heartbeat. */
   reports: 1000,
+  /** Tables that one service may have at a time: it must be able to name them all. */
+  rounds: 1000,
 } as const;
 
 export const tieringEpoch = z.number().int().min(0).describe('Counts the rounds of a table: one more each time that it becomes due.');

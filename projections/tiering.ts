@@ -51,8 +51,8 @@ export interface Tiering {
   readonly queue: Table<number>;
   readonly queueHead: number;
   readonly queueEnd: number;
-  /** By service the ids of the tables that it tiers. */
-  readonly rounds: Table<Table<true>>;
+  /** By service the ids of the tables that it tiers, ascending; at most `tieringLimits.rounds`. */
+  readonly rounds: Table<readonly number[]>;
   /** Table ids of those whose newest round failed. */
   readonly failing: Table<true>;
   /** How many tables are in each of the states that they rest in. */
@@ -210,7 +210,7 @@ function enter(state: Writable<Tiering>, row: TieringRow): void {
     state.queueEnd += 1;
   } else {
     const service = row.service ?? '';
-    state.rounds = state.rounds.update(service, (tables) => (tables ?? Table.empty<true>()).set(id, true));
+    state.rounds = state.rounds.update(service, (ids = []) => [...ids, row.tableId].sort((a, b) => a - b));
   }
 }
 
@@ -224,8 +224,8 @@ function leave(state: Writable<Tiering>, row: TieringRow): void {
     while (state.queueHead < state.queueEnd && !state.queue.has(String(state.queueHead))) state.queueHead += 1;
   } else {
     const service = row.service ?? '';
-    const others = state.rounds.get(service)?.delete(id);
-    state.rounds = others === undefined || others.size === 0 ? state.rounds.delete(service) : state.rounds.set(service, others);
+    const others = roundsOf(state, service).filter((each) => each !== row.tableId);
+    state.rounds = others.length === 0 ? state.rounds.delete(service) : state.rounds.set(service, others);
   }
 }
 
@@ -238,8 +238,8 @@ export function firstPending(state: Tiering): TieringRow | undefined {
   const tableId = state.queue.get(String(state.queueHead));
   return tableId === undefined ? undefined : tieringOf(state, tableId);
 }
-/** Table ids of the rounds that a service has, ascending as text. */
-export const roundsOf = (state: Tiering, service: string): readonly string[] => state.rounds.get(service)?.keys() ?? [];
+/** Table ids of the rounds that a service has, ascending. */
+export const roundsOf = (state: Pick<Tiering, 'rounds'>, service: string): readonly number[] => state.rounds.get(service) ?? [];
 
 /** Tables whose timers have run off, the earliest second first, at most so many. */
 export function dueTables(state: Tiering, now: number, atMost: number): readonly TieringRow[] {

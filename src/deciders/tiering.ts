@@ -251,21 +251,22 @@ function answered({ tableId: id }: Round, fault: Rejection | undefined): Tiering
   return { tableId: id, refusal: { code, detail, remedy } };
 }
 
-/** The table whose handing out this service never heard of, else the one that has waited for longest. */
+/** The table whose handing out this service never heard of, else, unless it has its fill, the one that has waited for longest. */
 function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting): TieringRow | undefined {
-  const id = unheardOf(state, command);
-  if (id !== undefined) return reporting.rowOf(id);
-  return reporting.handOut(command.service, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
+  const has = roundsOf(state.tiering, command.service);
+  const unheardOf = has.length === 0 ? undefined : firstUnnamed(state, has, command);
+  if (unheardOf !== undefined) return reporting.rowOf(unheardOf);
+  return has.length >= tieringLimits.rounds
+    ? undefined
+    : reporting.handOut(command.service, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
 }
 
-/** Of the tables that the service has and does not name, the first in the order of ids as texts. */
-function unheardOf({ tiering }: State, command: TieringHeartbeat): number | undefined {
-  const has = roundsOf(tiering, command.service);
-  if (has.length === 0) return undefined;
+/** The first of the tables that a service has and of whose present round it says nothing: a report on an older round is no word of it. */
+function firstUnnamed({ tiering }: State, has: readonly number[], command: TieringHeartbeat): number | undefined {
   const named = new Set(command.alsoHas);
-  for (const reports of [command.failed, command.tiering, command.finished]) for (const { tableId: id } of reports) named.add(id);
-  for (const key of has) if (!named.has(Number(key))) return Number(key);
-  return undefined;
+  for (const reports of [command.failed, command.tiering, command.finished])
+    for (const { tableId: id, tieringEpoch: round } of reports) if (tieringOf(tiering, id)?.tieringEpoch === round) named.add(id);
+  return has.find((id) => !named.has(id));
 }
 
 /** What one report of an operator call comes to. */

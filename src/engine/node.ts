@@ -430,18 +430,13 @@ export class Node {
     makeDataKey();
     const rounds = new TieringRounds(clock, this.state.tiering);
     leader.onAnswered = (command, outcome) => rounds.answered(command, outcome);
-    const serverDuties = { clock, replica: this.replica, reports: this.serverReports, submit };
+    const submitHere = (command: Command, key: string) => this.#submitTo(leader, this.#ownRequest(command, key));
+    const serverDuties = { clock, replica: this.replica, reports: this.serverReports, submit: submitHere };
     const stops = [
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
-      startTiering({
-        clock,
-        membership,
-        replica: this.replica,
-        rounds,
-        submit: (command, key) => this.#submitTo(leader, this.#ownRequest(command, key)),
-      }),
+      startTiering({ clock, membership, replica: this.replica, rounds, submit: submitHere }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

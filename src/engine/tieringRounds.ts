@@ -21,7 +21,7 @@ export class TieringRounds {
 
   constructor(clock: Clock, tiering: Tiering) {
     this.#clock = clock;
-    for (const [, tables] of tiering.rounds.rows()) for (const [id] of tables.rows()) this.#takeUp(tieringOf(tiering, Number(id)));
+    for (const [, ids] of tiering.rounds.rows()) for (const id of ids) this.#takeUp(tieringOf(tiering, id));
   }
 
   /** Takes up rounds that began, and leaves out those that are over. Within one entry a table may change hands, or begin a round anew. */

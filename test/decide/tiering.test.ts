@@ -307,12 +307,24 @@ describe('an answer that got lost', () => {
   ])('the service that names its table %s is handed another one', (_, said, answers, before) => {
     heard(story, { ...said, wantsTable: true }).gives({ ...answers, ...handed(8, 1) }, ...before, begun(8, 1));
   });
-  test('a report with an epoch that is over names its table, too: the service knows of it', () => {
+  test('a report with an epoch that is over is no word of the present round: that is handed out again', () => {
     const older = [shop, created(7), created(8), ...inState('Tiering', 7, 4), ...inState('Pending', 8)];
     const detail = 'The tiering epoch 4 is not match current epoch 5 in coordinator for table 7.';
-    heard(older, { failed: [{ tableId: 7, tieringEpoch: 4 }], wantsTable: true }).gives(
-      { failed: [refusal(7, 'FENCED_TIERING_EPOCH', detail)], ...handed(8, 1) },
-      begun(8, 1),
+    heard(older, { failed: [{ tableId: 7, tieringEpoch: 4 }], wantsTable: true }).gives({
+      failed: [refusal(7, 'FENCED_TIERING_EPOCH', detail)],
+      ...handed(7, 5),
+    });
+  });
+  test('a service that has as many tables as it could name is given no other', () => {
+    const { rounds } = tieringLimits;
+    const ids = Array.from({ length: rounds }, (_, i) => i);
+    const full = [...tablesIn('Tiering', ...ids), created(rounds), ...inState('Pending', rounds)];
+    const all = ids.map((tableId) => ({ tableId, tieringEpoch: 1 }));
+    heard(full, { tiering: all, wantsTable: true }).gives({ tiering: ids.map((tableId) => ({ tableId })) });
+    const [{ tableId }, ...others] = all as [(typeof all)[number], ...typeof all];
+    heard([...full, removed(tableId)], { tiering: others, wantsTable: true }).gives(
+      { tiering: others.map((each) => ({ tableId: each.tableId })), ...handed(rounds, 1) },
+      begun(rounds, 1),
     );
   });
   test('a round that is over is not handed out again', () => {

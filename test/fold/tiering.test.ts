@@ -128,7 +128,7 @@ class Story {
   #commandOf(one: Step, state: State): Command {
     const report = ({ name: number, off: by }: { readonly name: number; readonly off: number }) => {
       // Mostly of a table that is tiered just now, if there is one.
-      const running = [...state.tiering.rounds.rows()].flatMap(([, tables]) => tables.keys().map(Number)).sort((a, b) => a - b);
+      const running = [...state.tiering.rounds.rows()].flatMap(([, ids]) => ids).sort((a, b) => a - b);
       const tableId = (number < 4 ? running[number % running.length] : undefined) ?? this.idsByName.get(number) ?? 99;
       return { tableId, tieringEpoch: Math.max(0, (tieringOf(state.tiering, tableId)?.tieringEpoch ?? 0) + by) };
     };
@@ -200,8 +200,9 @@ class Story {
 /** What the indexes must hold, from nothing but the rows. */
 function computed(rows: readonly TieringRow[]): Record<'counts' | 'failing' | 'queue' | 'rounds', unknown> {
   const of = (state: TieringRow['state']): readonly TieringRow[] => rows.filter((row) => row.state === state);
-  const rounds: Record<string, Record<string, true>> = {};
-  for (const row of of('Tiering')) rounds[row.service ?? 'nobody'] = { ...rounds[row.service ?? 'nobody'], [row.tableId]: true };
+  const rounds: Record<string, number[]> = {};
+  for (const { service = 'nobody', tableId } of of('Tiering'))
+    rounds[service] = [...(rounds[service] ?? []), tableId].sort((a, b) => a - b);
   return {
     queue: Object.fromEntries(of('Pending').map((row) => [String(row.queuedAs), row.tableId])),
     rounds,
@@ -264,8 +265,8 @@ function checkQueries(rows: readonly TieringRow[], { at: now, tiering }: State):
     expect(roundsOf(tiering, service)).toEqual(
       rows
         .filter((row) => row.service === service)
-        .map((row) => String(row.tableId))
-        .sort(),
+        .map((row) => row.tableId)
+        .sort((a, b) => a - b),
     );
   for (const moment of [now, now + 1500, now + 7_200_000]) {
     const overdue = rows

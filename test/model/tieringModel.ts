@@ -137,7 +137,10 @@ export class TieringModel {
   }
 
   #handOut({ alsoHas, failed, finished, service, tiering }: TieringHeartbeat, at: number, events: string[]): Said['table'] {
-    const named = new Set([...failed, ...tiering, ...finished].map(({ tableId }) => tableId).concat(alsoHas));
+    const present = [...failed, ...tiering, ...finished].filter(
+      ({ tableId, tieringEpoch }) => this.tables.get(tableId)?.epoch === tieringEpoch,
+    );
+    const named = new Set(present.map(({ tableId }) => tableId).concat(alsoHas));
     const unheardOf = [...this.tables.values()].filter(({ id, round }) => round?.service === service && !named.has(id));
     if (unheardOf.length > 0) return unheardOf.map(handed);
     const id = this.queue.shift();

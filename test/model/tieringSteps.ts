@@ -273,7 +273,7 @@ function shown({ state }: Node) {
     queue: ids(queue.keys()).map((place) => queue.get(String(place)) ?? -1),
     counts,
     failing: ids(failing.keys()),
-    rounds: [...rounds.rows()].flatMap(([service, tables]) => tables.keys().map((id) => `${service} ${id}`)).sort(),
+    rounds: [...rounds.rows()].flatMap(([service, ids]) => ids.map((id) => `${service} ${id}`)).sort(),
     former: [...formerEpochs.rows()].map(([id, epoch]) => `${id}/${epoch}`).sort(),
   };
 }
