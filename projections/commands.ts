@@ -18,6 +18,9 @@ export const commandMemory = {
  */
 const unremembered: ReadonlySet<string> = new Set(['tieringHeartbeat', 'queueDueTables', 'timeOutTieringRounds', 'adoptLakeTables']);
 
+/** Whether the keys of a command, by its name, are looked up and kept. */
+export const isRemembered = (command: string): boolean => !unremembered.has(command);
+
 /** A command that changed something: `digest` tells its body, `position` is that of its last event. */
 export interface CommandRow {
   readonly digest: string;
@@ -36,7 +39,7 @@ export const commands = defineProjection<Commands>({
   initial: () => ({ generations: [] }),
   on: {},
   onEvery: (state, { event: { act }, position, at }) => {
-    if (unremembered.has(act.command)) return;
+    if (!isRemembered(act.command)) return;
     const row = { at, digest: act.digest, position }; // Keys in order: these rows are hashed by the thousand.
     const newest = state.generations[0];
     if (newest === undefined || newest.byKey.size >= commandMemory.generationCount || newest.since <= at - commandMemory.generationMs) {

@@ -2,7 +2,7 @@ import { nanoid } from 'nanoid';
 import { canonicalJson } from '../../events/canonicalJson.ts';
 import { type Act, encodeEntry, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
-import { commandOf } from '../../projections/commands.ts';
+import { commandOf, isRemembered } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
 import { draftState, finishEntry, finishState, foldEvent, type State } from '../../projections/state.ts';
 import { type Command, decide } from '../deciders/commands.ts';
@@ -190,7 +190,7 @@ export class Leader {
   }
 
   #decideOne(draft: Writable<State>, { command, act }: Request, at: number, room: Room): Decided | 'full' {
-    const known = commandOf(draft.commands, act.commandId, at);
+    const known = isRemembered(command.name) ? commandOf(draft.commands, act.commandId, at) : undefined;
     if (known?.digest === act.digest) return answerOnly({ kind: 'done', position: known.position, changed: true, duplicate: true });
     // Keys of the cluster's own acts can be guessed: whoever took one must not hold up the act, whose decider looks again anyway.
     if (known !== undefined && act.interface !== 'chancery') {
