@@ -1,6 +1,7 @@
 /**
  * The figures of the design, as ratios of one run on this machine: `npm run bench`. One real ZooKeeper node is started for it.
- * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, planner, metaservice, tiering.
+ * `npm run bench -- replay` runs only what the word names: appends, lag, replay, fold, authorizer, planner, tieringQueries,
+ * metaservice, tiering.
  */
 import { startZooKeeper } from '../test/support/zookeeper.ts';
 import { appendFigures, followerLagFigure } from './appends.ts';
@@ -10,6 +11,7 @@ import { metaServiceFigures } from './metaservice.ts';
 import { plannerFigures } from './planner.ts';
 import { foldRateFigure, replayFigure } from './replay.ts';
 import { tieringFigures } from './tiering.ts';
+import { tieringQueryFigures } from './tieringQueries.ts';
 
 const wanted = process.argv.slice(2);
 const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
@@ -22,6 +24,7 @@ if (isWanted('replay')) print(replayFigure(1_000_000));
 if (isWanted('fold')) print(foldRateFigure());
 if (isWanted('authorizer')) print(authorizerFigure());
 if (isWanted('planner')) for (const figure of plannerFigures()) print(figure);
+if (isWanted('tieringQueries')) for await (const figure of tieringQueryFigures(300_000)) print(figure);
 if (['appends', 'lag', 'metaservice', 'tiering'].some(isWanted)) {
   const zookeeper = await startZooKeeper(1);
   try {

@@ -58,7 +58,7 @@ export async function* tieringFigures(connect: string): AsyncGenerator<Figure> {
   yield await restartFigure(root);
 }
 
-/** Three times in turn: heartbeats, commands of the same callers that make one event each, and the heartbeats' entries without the engine. */
+/** Three times in turn: heartbeats, commands of as many callers that make one event each, the heartbeats' entries without the engine. */
 async function rounds(connect: string, node: Node, workers: TieringServices): Promise<readonly Round[]> {
   await workers.run(1_500); // The compilers warm up.
   await load(node, services, 1_500);
@@ -125,8 +125,9 @@ function* beatFigures(what: string, done: readonly Round[]): Generator<Figure> {
     floor: '>= 0.5x',
     isMet: beats / appends >= 0.5,
     behind:
-      `${grouped(beats)} against ${grouped(appends)} per second, ${us(({ beatUs }) => beatUs)} against ${us(({ appendUs }) => appendUs)} us of ` +
-      `processor time each; ${each.toFixed(2)} events each, so ${((each * beats) / appends).toFixed(2)}x in events, ` +
+      `${grouped(beats)} against ${grouped(appends)} per second, ` +
+      `${us(({ beatUs }) => beatUs)} against ${us(({ appendUs }) => appendUs)} us of processor time each; ` +
+      `${each.toFixed(2)} events each, so ${((each * beats) / appends).toFixed(2)}x in events, ` +
       `${(events / entries.length).toFixed(0)} to an entry; p50 ${last.p50.toFixed(1)} ms, p99 ${last.p99.toFixed(1)} ms; ` +
       `folding ${((foldMs / events) * 1000).toFixed(1)} us per event`,
   };

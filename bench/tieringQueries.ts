@@ -26,7 +26,7 @@ const error = (tableId: number): string => `s3://lake/${tableOf(tableId)}: acces
  * SELECTs over 100,000 lake tables of which 1,000 fail, on a node that has been asked before, with the way to its history process.
  * @param events of the log in all: config changes lie between the failures, which are scattered over all of it
  */
-export async function* tieringQueryFigures(events = 1_000_000): AsyncGenerator<Figure> {
+export async function* tieringQueryFigures(events: number): AsyncGenerator<Figure> {
   const hub = new MemoryHub();
   const log = new MemoryLog(hub);
   const epoch = hub.raiseEpoch();

@@ -41,7 +41,7 @@ export function removeFromAgenda(agenda: Writable<Agenda>, dueAt: number, key: s
 const replaced = <P extends Table<unknown>>(table: Table<P>, key: string, part: P): Table<P> =>
   part.size === 0 ? table.delete(key) : table.set(key, part);
 
-/** Seconds that hold anything, the earliest first: when each begins, epoch milliseconds, and its keys. Looks at no hour and no minute in vain. */
+/** Seconds that hold anything, the earliest first: when each begins, epoch milliseconds, and its keys. Looks at no minute in vain. */
 export function* secondsOf(agenda: Agenda): Generator<{ readonly startsAt: number; readonly keys: Table<true> }> {
   // Keys that are integers come in ascending order.
   for (const hour of Object.keys(agenda).map(Number))

@@ -106,6 +106,7 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
   const late = lateWords(status, now);
   const by = status.service === undefined ? '' : ` by ${harmless(status.service)}`;
   const took = lastDurationMs === undefined ? '' : `, in ${renderSpan(lastDurationMs)}`;
+  const inRow = failingSince === undefined ? '' : `, ${grouped(failuresInRow)} in a row since ${renderTime(failingSince, now)}`;
   const inLake = [
     ...(records === undefined ? [] : [`${grouped(records)} records`]),
     ...(fileBytes === undefined ? [] : [renderBytes(fileBytes)]),
@@ -119,10 +120,7 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
     ['freshness', `at most ${renderSpan(freshnessMs)} old${late === '' ? '' : marked(sheet, markOf(status, now), `, late by ${late}`)}`],
     ['due', dueAt === undefined ? undefined : dueAt <= now ? 'now' : `in ${renderSpan(dueAt - now)}`],
     ['in the lake', inLake.length === 0 ? undefined : inLake.join(', ')],
-    [
-      'failures',
-      `${grouped(failures)}${failingSince === undefined ? '' : `, ${grouped(failuresInRow)} in a row since ${renderTime(failingSince, now)}`}`,
-    ],
+    ['failures', `${grouped(failures)}${inRow}`],
     ['last failure', lastErrorAt === undefined ? undefined : moment(lastErrorAt, now)],
   ];
   const told = rows.flatMap(([name, text]) =>

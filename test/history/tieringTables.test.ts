@@ -59,7 +59,7 @@ async function rowsOf(timeline: Timeline, table: string, { moment, hint }: { mom
   });
 }
 
-/** One event, what lake_tiering_status then says (the state, the epoch, when it was tiered, error and its time), and what lake_tables adds. */
+/** One event, what lake_tiering_status then says (state, epoch, when it was tiered, error and its time), and what lake_tables adds. */
 const story: readonly (readonly [ChanceryEvent, readonly Cell[] | 'nothing', Named?])[] = [
   [shop, 'nothing'],
   [orders, 'nothing'],

@@ -21,8 +21,8 @@ const column = (name: string, type: ColumnType, about: string, of: Column[1]): C
 
 /** As in Fluss: each is passed through, but a table rests only as Scheduled, Pending or Tiering. */
 const aboutStatus =
-  'Scheduled (it waits for its time), Pending (it waits for a tiering service) or Tiering; New, Initialized, Tiered and Failed are passed ' +
-  'through at once, so one that failed is Pending with an error.';
+  'Scheduled (it waits for its time), Pending (it waits for a tiering service) or Tiering; New, Initialized, Tiered and Failed are ' +
+  'passed through at once, so one that failed is Pending with an error.';
 
 const databaseName = column('database_name', 'STRING', 'The database.', ({ database }) => database);
 const tableName = column('table_name', 'STRING', 'The table.', ({ table }) => table);

@@ -56,7 +56,7 @@ export function watchTiering(registry: Registry, parts: Parts): void {
   const survey = surveys(parts);
   gauge(
     'lag_seconds_max',
-    'By how much the latest lake table is overdue: time since it was last tiered, or became a lake table, less its freshness; 0 when none is.',
+    'By how much the latest lake table is overdue: since it was last tiered, or became a lake table, less its freshness; 0 when none is.',
     async () => secondsFrom((await survey()).earliestDueAt, now()),
   );
   gauge(
