@@ -24,9 +24,15 @@ export const hasColor = (stream: Stream, env: Terminal['env']): boolean =>
 export const styled = (stream: Stream, env: Terminal['env'], style: Style, text: string): string =>
   hasColor(stream, env) ? styleText(style, text, { validateStream: false }) : text;
 
-/** Text from elsewhere, made harmless: a stored value must not move the cursor or recolour the terminal. Lines and tabs stay. */
+/** Controls, among them those by which the text behind them is shown from right to left. */
+const controls = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * Text from elsewhere, made harmless: a stored value must not move the cursor, recolour the terminal, or be shown in another order than it
+ * has. Lines and tabs stay.
+ */
 export const harmless = (text: string): string =>
-  stripVTControlCharacters(text).replace(/\p{Cc}/gu, (character) =>
+  stripVTControlCharacters(text).replace(controls, (character) =>
     character === '\n' || character === '\t' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 

@@ -1,7 +1,7 @@
 import { type Terminal, write } from './terminal.ts';
 
 const defaultRows = 24;
-const fewestRows = 10;
+const fewestRows = 3;
 const control = '\u001b[';
 
 /** Lines on a terminal that are drawn again in place. What is above them stays. */
@@ -15,7 +15,8 @@ export class Screen {
 
   /** How many lines fit; the cursor stands in one below them. */
   get rows(): number {
-    return Math.max(fewestRows, this.#out.rows ?? defaultRows) - 1;
+    const { rows = 0 } = this.#out;
+    return Math.max(fewestRows, rows === 0 ? defaultRows : rows) - 1; // 0: a terminal that does not know.
   }
 
   /** Lines that are too long are cut by the terminal: one that goes on in the next row would shift all that is drawn after it. */

@@ -70,7 +70,15 @@ export function renderTables(tables: readonly TieringStatus[], sheet: Sheet, now
   return [styled(sheet.out, sheet.env, 'dim', hasErrors ? `${first.padEnd(width)}error` : first), ...rows];
 }
 
-const firstLine = (text: string): string => harmless(text.trim().split(/\r?\n/, 1)[0] ?? '').replaceAll('\t', ' ');
+/** An error's lines, from the first to the last one that has something in it. */
+function linesOf(error = ''): readonly string[] {
+  // Apart before they are made harmless: that would show the \r at their ends.
+  const lines = error.split(/\r?\n/).map((line) => harmless(line).trimEnd());
+  const isTold = (line: string): boolean => line !== '';
+  const told = lines.slice(lines.findIndex(isTold), lines.findLastIndex(isTold) + 1);
+  return told.length === 0 ? ['its service gave no reason'] : told;
+}
+const firstLine = (error: string): string => (linesOf(error)[0] ?? '').trimStart().replaceAll('\t', ' ');
 /** By code points: half a character must not be shown. */
 function cut(text: string, room: number): string {
   const characters = [...text];
@@ -130,10 +138,7 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
 }
 
 /** An error in full, indented. */
-export const errorLines = (text: string | undefined): readonly string[] =>
-  (text === undefined || text.trim() === '' ? ['its service gave no reason'] : harmless(text).trimEnd().split(/\r?\n/)).map(
-    (line) => `  ${line}`,
-  );
+export const errorLines = (text: string | undefined): readonly string[] => linesOf(text).map((line) => `  ${line}`);
 
 /** One change of one table in a line. @param now epoch milliseconds */
 export function renderChange({ status, ...others }: TieringChange, sheet: Sheet, now: number): string {

@@ -160,6 +160,19 @@ describe('one table', () => {
     expect(renderTable(speechless, paper, now).at(-1)).toBe('  its service gave no reason');
   });
 
+  test('has no blank lines before its error, and lines of Windows end as others do', () => {
+    const errorOf = (lastError: string): readonly string[] => renderTable({ ...failing, lastError }, paper, now).slice(9);
+    expect(errorOf('\r\n \n\u001b[0m\n  disk full\r\n\tat Writer\r\n\r\n')).toEqual(['    disk full', '  \tat Writer']);
+    expect(errorOf('50 %\r100 %')).toEqual(['  50 %\\u000d100 %']);
+    expect(errorOf(' \n')).toEqual(['  its service gave no reason']);
+  });
+
+  test('shows what would write from right to left', () => {
+    const turned = [0x61c, 0x200e, 0x200f, 0x202a, 0x202e, 0x2066, 0x2069].map((code) => String.fromCodePoint(code));
+    const told = renderTable({ ...failing, lastError: `no ${turned.join('')}entry` }, paper, now).at(-1);
+    expect(told).toBe('  no \\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069entry');
+  });
+
   test('says what to do next', () => {
     const history = 'chancery history --subject table/shop';
     expect(nextSteps(failing, now)).toEqual([`next: chancery tiering failures shop.clicks   its errors in full, or ${history}.clicks`]);
@@ -235,4 +248,16 @@ test('a screen is drawn in place, and never longer than the terminal', async () 
   out.text = '';
   await drawn.draw(Array.from({ length: 20 }, String));
   expect(out.text.split('\n')).toHaveLength(12);
+});
+
+test.each([
+  [24, undefined],
+  [24, 0],
+  [12, 12],
+  [5, 5],
+  [3, 1],
+])('a screen takes %i rows of a terminal with %s', async (lines, rows) => {
+  const out = Object.assign(new Paper(true, 80), { rows });
+  await new Screen({ out }).draw(Array.from({ length: 30 }, String));
+  expect(out.text.split('\n')).toHaveLength(lines);
 });
