@@ -77,12 +77,30 @@ function reportFault({ epoch }: State, row: TieringRow | undefined, report: Roun
   return rejection('FENCED_TIERING_EPOCH', 'tieringEpoch', detail);
 }
 
+/** What only a terminal acts on (ECMA-48): strings with their end, such as titles and links; colours, cursor and the like; all the others. */
+const terminalSequences = new RegExp(
+  [
+    String.raw`(?:ESC[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007ESC\u009C]*(?:\u0007|ESC\\|\u009C)`,
+    String.raw`(?:ESC\[|\u009B)[0-?]*[ -/]*[@-~]`,
+    String.raw`ESC[ -/]*(?![[\]PX^_])[0-~]`,
+  ]
+    .join('|')
+    .replaceAll('ESC', String.raw`\u001B`),
+  'g',
+);
+
+/** So much of a text is searched: what is kept, and room for what goes. */
+const lookedAt = 32 * tieringLimits.errorLength;
+
+/** No longer than what is kept, and without half a character at the cut. */
+const cut = (given: string): string =>
+  given.length > tieringLimits.errorLength ? given.slice(0, tieringLimits.errorLength).replace(/[\uD800-\uDBFF]$/, '') : given;
+
 /** As much of an error as is kept: no half characters, and nothing that would be acted on by the terminal that shows it. */
 export function errorTextOf(given: string): string {
-  const { errorLength } = tieringLimits;
-  const kept = given.length > errorLength ? given.slice(0, errorLength).replace(/[\uD800-\uDBFF]$/, '') : given;
-  if (/^[\t\n\r -~]*$/.test(kept)) return kept; // Most are; the other pattern takes ten times as long.
-  return kept.replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
+  const kept = cut(given);
+  if (/^[\t\n\r -~]*$/.test(kept)) return kept; // Most are; the other patterns take ten times as long.
+  return cut(given.slice(0, lookedAt).replace(terminalSequences, '')).replace(/(?![\t\n\r])\p{Cc}|\p{Cs}/gu, '\uFFFD');
 }
 
 interface Names {
@@ -100,11 +118,12 @@ function namesOf(state: State, id: number): Names {
 type Because = 'REPORTED' | 'TIMED_OUT';
 function failing(state: State, row: TieringRow, now: number, because: Because, error: string | undefined): RowEvent {
   const { database, table, tableId: id } = namesOf(state, row.tableId);
+  const kept = errorTextOf(error ?? '');
   return tieringRoundFailed({
     because,
     database,
     durationMs: now - row.since,
-    ...(error === undefined || error === '' ? {} : { error: errorTextOf(error) }),
+    ...(kept === '' ? {} : { error: kept }),
     failuresInRow: row.failuresInRow + 1,
     service: row.service ?? '',
     table,
