@@ -3,7 +3,7 @@ import { refusal, wrongUsage } from './exit.ts';
 import { grouped } from './moments.ts';
 import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { harmless, type Terminal, write } from './terminal.ts';
-import { nextSteps, renderCounts, renderTable, renderTables, type TieringBoard } from './tieringView.ts';
+import { nextSteps, renderCounts, renderTable, renderTables, type Scope, type TieringBoard } from './tieringView.ts';
 
 export interface StatusOptions extends OperatorOptions {
   readonly failing?: boolean;
@@ -12,12 +12,6 @@ export interface StatusOptions extends OperatorOptions {
 }
 
 const pageLength = 1000;
-
-/** All lake tables, those of a database, or one. */
-export interface Scope {
-  readonly database?: string;
-  readonly table?: string;
-}
 
 /** @param name `shop.orders`, `shop`, or nothing @throws CommandFailure for what is no such name */
 export function scopeOf(name: string | undefined): Scope {
@@ -61,9 +55,10 @@ export async function tieringStatus(name: string | undefined, options: StatusOpt
 }
 
 /** What a person is shown. @param now epoch milliseconds */
-export function boardLines(board: TieringBoard, { database, table }: Scope, terminal: Terminal, now: number): readonly string[] {
+export function boardLines(board: TieringBoard, scope: Scope, terminal: Terminal, now: number): readonly string[] {
+  const { database, table } = scope;
   const [worst] = board.tables;
-  const next = worst === undefined ? [] : nextSteps(worst, now);
+  const next = nextSteps(board, scope, now);
   if (table !== undefined) return worst === undefined ? [] : [...renderTable(worst, terminal, now), ...next];
   const { Pending, Scheduled, Tiering } = board.counts;
   if (Pending + Scheduled + Tiering === 0) {

@@ -15,6 +15,8 @@ export interface SameFailures {
   readonly newest: TieringFailure;
   readonly oldest: TieringFailure;
   readonly count: number;
+  /** Failures of the same series before them were not read: they may say the same. */
+  readonly isCut: boolean;
 }
 
 const pageLength = 1000;
@@ -62,7 +64,7 @@ async function newest(
  * @returns by their newest one, the newest first
  */
 export function sameFailures(failures: readonly TieringFailure[]): readonly SameFailures[] {
-  const groups: SameFailures[] = [];
+  const groups: Omit<SameFailures, 'isCut'>[] = [];
   const ofTable = new Map<number, number>();
   for (const failure of failures) {
     const at = ofTable.get(failure.tableId);
@@ -74,7 +76,8 @@ export function sameFailures(failures: readonly TieringFailure[]): readonly Same
     ofTable.set(failure.tableId, groups.length);
     groups.push({ newest: failure, oldest: failure, count: 1 });
   }
-  return groups;
+  const isLast = ({ oldest }: Pick<SameFailures, 'oldest'>, at: number): boolean => ofTable.get(oldest.tableId) === at;
+  return groups.map((group, at) => ({ ...group, isCut: isLast(group, at) && group.oldest.failuresInRow > 1 }));
 }
 
 /** A round that went well between them would have begun a new series. */
@@ -87,14 +90,21 @@ export function renderFailures(
   { env, out }: Pick<Terminal, 'env' | 'out'>,
   now: number,
 ): readonly string[] {
-  return sameFailures(failures).flatMap(({ count, newest: last, oldest }) => {
-    const { because, durationMs, failuresInRow, service, tieringEpoch } = last;
+  return sameFailures(failures).flatMap((group) => {
+    const { count, newest: last } = group;
+    const { because, durationMs, failuresInRow, position, service, tieringEpoch } = last;
     const how = because === 'TIMED_OUT' ? 'timed out' : 'failed';
-    const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)}`;
-    const same = count === 1 ? '' : ` · same error ${grouped(count)} times since ${renderTime(oldest.at, now)}`;
+    const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)} · position ${grouped(position)}`;
     const inRow = failuresInRow <= count ? '' : ` · ${grouped(failuresInRow)} failures in a row`;
-    const often = styled(out, env, 'dim', `${same}${inRow}`);
+    const often = styled(out, env, 'dim', `${sameWords(group, now)}${inRow}`);
     const head = `${styled(out, env, 'red', nameOf(last))}  ${renderTime(last.at, now)}  ${what}${often}`;
     return [head, ...errorLines(last.error)];
   });
+}
+
+function sameWords({ count, isCut, oldest }: SameFailures, now: number): string {
+  if (count === 1) return '';
+  const times = `${grouped(count)} times`;
+  const since = renderTime(oldest.at, now);
+  return isCut ? ` · same error at least ${times}, since before ${since}` : ` · same error ${times} since ${since}`;
 }

@@ -7,9 +7,14 @@ import { aligned, harmless, styled, type Terminal } from './terminal.ts';
 export type TieringBoard = Omit<TieringPage, 'next'>;
 /** A table that changed. Removed: it is dropped, or not tiered any more; the rest is how it was. */
 export type TieringChange = Omit<TieringStatus, 'status'> & { readonly status: TieringStatus['status'] | 'Removed' };
+/** All lake tables, those of a database, or one. */
+export interface Scope {
+  readonly database?: string;
+  readonly table?: string;
+}
 type Sheet = Pick<Terminal, 'env' | 'out'>;
 
-/** What is handing a table out and tiering it allowed to take, before the table is marked as late. */
+/** What is handing a table out and tiering it allowed to take, before the table is marked as late, or its wait told of. */
 const graceMs = 60_000;
 /** Without a terminal an error's first line is cut here. */
 const widestError = 200;
@@ -53,7 +58,7 @@ export function renderTables(tables: readonly TieringStatus[], sheet: Sheet, now
     statusWords(status),
     status.lastTieredAt === undefined ? 'never' : ago(status.lastTieredAt, now),
     lateWords(status, now),
-    renderTime(status.since, now),
+    renderTime(status.failingSince ?? status.since, now),
   ]);
   const [first = '', ...lines] = aligned([headings, ...cells]);
   const width = Math.max(...[first, ...lines].map((line) => line.length)) + gap.length;
@@ -61,12 +66,12 @@ export function renderTables(tables: readonly TieringStatus[], sheet: Sheet, now
   const rows = tables.flatMap((status, i) => {
     const line = lines[i] ?? '';
     const mark = markOf(status, now);
-    if (status.lastError === undefined) return [marked(sheet, mark, line)];
-    const error = firstLine(status.lastError);
+    const error = errorOf(status);
+    if (error === undefined) return [marked(sheet, mark, line)];
     if (left < narrowestError) return [marked(sheet, mark, line), `${gap}${cut(error, columns - gap.length)}`];
     return [`${marked(sheet, mark, line.padEnd(width))}${cut(error, left)}`];
   });
-  const hasErrors = left >= narrowestError && tables.some(({ lastError }) => lastError !== undefined);
+  const hasErrors = left >= narrowestError && tables.some((status) => errorOf(status) !== undefined);
   return [styled(sheet.out, sheet.env, 'dim', hasErrors ? `${first.padEnd(width)}error` : first), ...rows];
 }
 
@@ -78,7 +83,9 @@ function linesOf(error = ''): readonly string[] {
   const told = lines.slice(lines.findIndex(isTold), lines.findLastIndex(isTold) + 1);
   return told.length === 0 ? ['its service gave no reason'] : told;
 }
-const firstLine = (error: string): string => (linesOf(error)[0] ?? '').trimStart().replaceAll('\t', ' ');
+/** Why the newest round failed, in a line. @returns undefined when it went well */
+const errorOf = ({ lastError, lastErrorAt }: Pick<TieringStatus, 'lastError' | 'lastErrorAt'>): string | undefined =>
+  lastErrorAt === undefined ? undefined : linesOf(lastError)[0]?.trimStart().replaceAll('\t', ' ');
 /** By code points: half a character must not be shown. */
 function cut(text: string, room: number): string {
   const characters = [...text];
@@ -112,11 +119,12 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
     records,
   } = status;
   const late = lateWords(status, now);
+  const freshness = freshnessMs === 0 ? 'always due' : `at most ${renderSpan(freshnessMs)} old`;
   const by = status.service === undefined ? '' : ` by ${harmless(status.service)}`;
   const took = lastDurationMs === undefined ? '' : `, in ${renderSpan(lastDurationMs)}`;
   const inRow = failingSince === undefined ? '' : `, ${grouped(failuresInRow)} in a row since ${renderTime(failingSince, now)}`;
   const inLake = [
-    ...(records === undefined ? [] : [`${grouped(records)} records`]),
+    ...(records === undefined ? [] : [`${grouped(records)} ${records === 1 ? 'record' : 'records'}`]),
     ...(fileBytes === undefined ? [] : [renderBytes(fileBytes)]),
   ];
   const rows: readonly (readonly [string, string | undefined])[] = [
@@ -125,7 +133,7 @@ export function renderTable(status: TieringStatus, sheet: Sheet, now: number): r
     ['since', moment(status.since, now)],
     ['round', grouped(status.tieringEpoch)],
     ['last tiered', lastTieredAt === undefined ? 'never' : `${moment(lastTieredAt, now)}${took}`],
-    ['freshness', `at most ${renderSpan(freshnessMs)} old${late === '' ? '' : marked(sheet, markOf(status, now), `, late by ${late}`)}`],
+    ['freshness', `${freshness}${late === '' ? '' : marked(sheet, markOf(status, now), `, late by ${late}`)}`],
     ['due', dueAt === undefined ? undefined : dueAt <= now ? 'now' : `in ${renderSpan(dueAt - now)}`],
     ['in the lake', inLake.length === 0 ? undefined : inLake.join(', ')],
     ['failures', `${grouped(failures)}${inRow}`],
@@ -144,19 +152,28 @@ export const errorLines = (text: string | undefined): readonly string[] => lines
 export function renderChange({ status, ...others }: TieringChange, sheet: Sheet, now: number): string {
   if (status === 'Removed')
     return `${renderTime(now, now)}  ${nameOf(others)}  ${styled(sheet.out, sheet.env, 'dim', 'not tiered any more')}`;
-  const { lastError, service, since } = others;
+  const { service, since } = others;
   const by = service === undefined ? '' : ` by ${harmless(service)}`;
-  const error = lastError === undefined ? '' : `  ${cut(firstLine(lastError), widestError)}`;
+  const error = errorOf(others);
+  const why = error === undefined ? '' : `  ${cut(error, widestError)}`;
   const table = { status, ...others };
-  return `${renderTime(since, now)}  ${nameOf(table)}  ${marked(sheet, markOf(table, now), `${statusWords(table)}${by}`)}${error}`;
+  return `${renderTime(since, now)}  ${nameOf(table)}  ${marked(sheet, markOf(table, now), `${statusWords(table)}${by}`)}${why}`;
 }
 
-/** What to do about a table, in commands. */
-export function nextSteps(status: TieringStatus, now: number): readonly string[] {
-  const name = nameOf(status);
-  const past = `chancery history --subject table/${name}`;
-  if (status.failuresInRow > 0) return [`next: chancery tiering failures ${name}   its errors in full, or ${past}`];
-  if (status.status === 'Pending' && lateMsOf(status, now) > graceMs)
-    return [`${name} waits for a tiering service: is one running? Look with ${past}`];
-  return [];
+/** What to do about the worst table, and about one that waits for nobody, in commands. @param now epoch milliseconds */
+export function nextSteps({ counts, tables }: Pick<TieringBoard, 'counts' | 'tables'>, { table }: Scope, now: number): readonly string[] {
+  const [worst] = tables;
+  if (worst === undefined) return [];
+  const name = nameOf(worst);
+  const failures = `next: chancery tiering failures ${name}   `;
+  const steps: string[] = [];
+  if (worst.failuresInRow > 0) steps.push(`${failures}its errors in full, or ${historyOf(name)}`);
+  else if (table !== undefined && worst.failures > 0) steps.push(`${failures}its past errors`);
+  // Where tables fail each of them is queued anew again and again: how long it waits now tells whether anybody asks for it.
+  const isWaiting = ({ since, status }: TieringStatus): boolean => status === 'Pending' && now - since > graceMs;
+  const waiting = counts.Tiering > 0 ? undefined : tables.find((each) => isWaiting(each) && lateMsOf(each, now) > graceMs);
+  if (waiting === undefined) return steps;
+  const wait = `${nameOf(waiting)} has waited for ${renderSpan(now - waiting.since)}`;
+  return [...steps, `${wait}: is a tiering service running? Look with ${historyOf(nameOf(waiting))}`];
 }
+const historyOf = (name: string): string => `chancery history --subject table/${name}`;

@@ -3,9 +3,9 @@ import { renderTime } from './moments.ts';
 import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
 import { serverSentEvents } from './serverSentEvents.ts';
 import { styled, type Terminal, write } from './terminal.ts';
-import { boardLines, boardOf, type Scope, type StatusOptions, scopeOf } from './tiering.ts';
+import { boardLines, boardOf, type StatusOptions, scopeOf } from './tiering.ts';
 import { Screen } from './tieringScreen.ts';
-import { renderChange, type TieringBoard, type TieringChange } from './tieringView.ts';
+import { renderChange, type Scope, type TieringBoard, type TieringChange } from './tieringView.ts';
 
 /** Which tables are watched, who is asked, and until when. */
 interface Watch {

@@ -6,7 +6,15 @@ import { describe, expect, test } from 'vitest';
 import type { Stream } from '../../src/cli/terminal.ts';
 import { renderFailures, sameFailures } from '../../src/cli/tieringFailures.ts';
 import { Screen } from '../../src/cli/tieringScreen.ts';
-import { lateMsOf, nextSteps, renderChange, renderCounts, renderTable, renderTables } from '../../src/cli/tieringView.ts';
+import {
+  lateMsOf,
+  nextSteps,
+  renderChange,
+  renderCounts,
+  renderTable,
+  renderTables,
+  type TieringBoard,
+} from '../../src/cli/tieringView.ts';
 import type { TieringFailure } from '../../src/engine/history/tieringFailures.ts';
 import type { TieringStatus } from '../../src/engine/tieringListing.ts';
 
@@ -64,13 +72,20 @@ const failing: TieringStatus = {
   lastError: 'java.io.IOException: No space left on device\n\tat LakeWriter.write\n',
 };
 const { lastTieredAt: __, ...untiered } = undue;
-const waitingForLong: TieringStatus = { ...untiered, table: 'new', status: 'Pending', since: now - 2 * minute, staleAt: now - 2 * minute };
+const waitingForLong: TieringStatus = {
+  ...untiered,
+  table: 'new',
+  status: 'Pending',
+  since: now - 2 * minute,
+  staleAt: now - 2 * minute,
+  failures: 0,
+};
 
 describe('the list', () => {
   test('has how each table is, and the first line of its error', () => {
     expect(renderTables([failing, waitingForLong, orders], paper, now)).toEqual([
       'table        status                last tiered  late by  since     error',
-      'shop.clicks  Pending, failing 12x  10 min ago   7 min    13:59:55  java.io.IOException: No space left on device',
+      'shop.clicks  Pending, failing 12x  10 min ago   7 min    13:52:00  java.io.IOException: No space left on device',
       'shop.new     Pending               never        2 min    13:58:00',
       'shop.orders  Scheduled             1 min ago             13:59:00',
     ]);
@@ -89,6 +104,19 @@ describe('the list', () => {
     expect(longer.endsWith(`${plain}${'x'.repeat(52)}…`)).toBe(true);
     const [, uncut = ''] = renderTables([{ ...failing, lastError: 'x'.repeat(300) }], paper, now);
     expect(uncut.endsWith(`  ${'x'.repeat(199)}…`)).toBe(true);
+  });
+
+  test('says of a failure without a reason that there is none', () => {
+    const { lastError: _error, ...speechless } = failing;
+    const reason = 'its service gave no reason';
+    const [heading, ...rows] = renderTables(
+      [speechless, { ...failing, lastError: ' \n' }, { ...failing, lastError: '\n\tfull' }],
+      paper,
+      now,
+    );
+    expect(heading).toMatch(/ {2}error$/);
+    expect(rows.map((row) => row.slice(row.lastIndexOf('  ') + 2))).toEqual([reason, reason, 'full']);
+    expect(renderChange(speechless, paper, now)).toBe(`13:59:55  shop.clicks  Pending, failing 12x  ${reason}`);
   });
 
   test('on a narrow terminal has errors below the lines of their tables', () => {
@@ -124,6 +152,10 @@ test.each<[string, TieringStatus, number]>([
   ['never tiered, and not due', { ...untiered, dueAt: now + minute, staleAt: now + minute }, -minute],
 ])('how late a table is that is %s', (_name, status, late) => expect(lateMsOf(status, now)).toBe(late));
 
+const failuresOf = (table: string): string => `next: chancery tiering failures shop.${table}   `;
+const historyOf = (table: string): string => `chancery history --subject table/shop.${table}`;
+const isOneRunning = (table: string): string => `is a tiering service running? Look with ${historyOf(table)}`;
+
 describe('one table', () => {
   test('has everything, and the error in full', () => {
     expect(renderTable({ ...failing, status: 'Tiering', service: 's1' }, paper, now)).toEqual([
@@ -155,6 +187,11 @@ describe('one table', () => {
     ]);
   });
 
+  test('without a freshness is always due, and one record is one', () => {
+    const rows = renderTable({ ...failing, freshnessMs: 0, records: 1 }, paper, now);
+    expect(rows.slice(5, 7)).toEqual(['freshness     always due, late by 7 min', 'in the lake   1 record, 1.3 MB']);
+  });
+
   test('without a reason says so', () => {
     const { lastError: _error, ...speechless } = failing;
     expect(renderTable(speechless, paper, now).at(-1)).toBe('  its service gave no reason');
@@ -173,11 +210,34 @@ describe('one table', () => {
     expect(told).toBe('  no \\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069entry');
   });
 
-  test('says what to do next', () => {
-    const history = 'chancery history --subject table/shop';
-    expect(nextSteps(failing, now)).toEqual([`next: chancery tiering failures shop.clicks   its errors in full, or ${history}.clicks`]);
-    expect(nextSteps(waitingForLong, now)).toEqual([`shop.new waits for a tiering service: is one running? Look with ${history}.new`]);
-    expect(nextSteps(orders, now)).toEqual([]);
+  test.each<[string, readonly TieringStatus[], Partial<TieringBoard['counts']>, readonly string[]]>([
+    ['failing', [failing, orders], {}, [`${failuresOf('clicks')}its errors in full, or ${historyOf('clicks')}`]],
+    ['waiting for nobody', [waitingForLong], {}, [`shop.new has waited for 2 min: ${isOneRunning('new')}`]],
+    [
+      'waiting for nobody beside one that fails',
+      [failing, waitingForLong],
+      {},
+      [`${failuresOf('clicks')}its errors in full, or ${historyOf('clicks')}`, `shop.new has waited for 2 min: ${isOneRunning('new')}`],
+    ],
+    [
+      'failing, and then waiting for nobody',
+      [{ ...failing, since: now - 5 * minute }],
+      {},
+      [
+        `${failuresOf('clicks')}its errors in full, or ${historyOf('clicks')}`,
+        `shop.clicks has waited for 5 min: ${isOneRunning('clicks')}`,
+      ],
+    ],
+    ['waiting while another one is tiered', [waitingForLong], { Tiering: 1 }, []],
+    ['waiting since a moment ago', [{ ...waitingForLong, since: now - minute }], {}, []],
+    ['waiting before it is late', [{ ...waitingForLong, staleAt: now - minute }], {}, []],
+    ['late while it is tiered', [{ ...waitingForLong, status: 'Tiering' }], {}, []],
+    ['well again, the first of some', [orders, orders], {}, []],
+    ['well again', [orders], {}, [`${failuresOf('orders')}its past errors`]],
+    ['well', [{ ...orders, failures: 0 }], {}, []],
+  ])('%s says what to do next', (_name, tables, counts, steps) => {
+    const scope = { database: 'shop', ...(tables.length === 1 ? { table: 'one' } : {}) };
+    expect(nextSteps({ tables, counts: { Scheduled: 0, Pending: 0, Tiering: 0, ...counts } }, scope, now)).toEqual(steps);
   });
 
   test('in a line when it changes', () => {
@@ -225,13 +285,30 @@ describe('failures', () => {
     ['no error', failure(1, 2, 1), failure(1, 1, 2, 'full')],
   ])('%s is told by itself', (_name, later, earlier) => expect(sameFailures([later, earlier])).toHaveLength(2));
 
+  test.each<[string, readonly TieringFailure[], string]>([
+    ['from its first one on', [failure(1, 2, 1, 'full'), failure(1, 1, 2, 'full')], ' · same error 2 times since 13:59:58'],
+    [
+      'after another error',
+      [failure(1, 3, 1, 'full'), failure(1, 2, 2, 'full'), failure(1, 1, 3, 'denied')],
+      ' · same error 2 times since 13:59:58 · 3 failures in a row',
+    ],
+    [
+      'from before what was read',
+      [failure(1, 3, 1, 'full'), failure(2, 1, 2, 'full'), failure(1, 2, 3, 'full')],
+      ' · same error at least 2 times, since before 13:59:57 · 3 failures in a row',
+    ],
+    ['as the one failure that was read', [failure(1, 3, 1, 'full')], ' · 3 failures in a row'],
+  ])('of a series that is told %s', (_name, failures, words) =>
+    expect(renderFailures(failures, paper, now)[0]?.split('position 999')[1]).toBe(words),
+  );
+
   test('have their errors in full', () => {
     const timedOut: TieringFailure = { ...failure(2, 1, 60, 'No heartbeat'), because: 'TIMED_OUT', durationMs: 2 * minute };
     expect(renderFailures([failure(1, 7, 1, 'full\nof it'), failure(1, 6, 30, 'full\nof it'), timedOut], paper, now)).toEqual([
-      'shop.t1  13:59:59  round 7 at s1 failed after 12 s · same error 2 times since 13:59:30 · 7 failures in a row',
+      'shop.t1  13:59:59  round 7 at s1 failed after 12 s · position 999 · same error at least 2 times, since before 13:59:30 · 7 failures in a row',
       '  full',
       '  of it',
-      'shop.t2  13:59:00  round 1 at s1 timed out after 2 min',
+      'shop.t2  13:59:00  round 1 at s1 timed out after 2 min · position 940',
       '  No heartbeat',
     ]);
   });
