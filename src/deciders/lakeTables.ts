@@ -1,6 +1,7 @@
 /** What a table's properties say of its tiering. */
 import { freshnessChanged, lakeTableAdded, lakeTableRemoved, type TieringEvent } from '../../events/tiering.ts';
 import { boolean, duration, wholeMs } from '../../projections/configValues.ts';
+import { coordinatorRows, isMember } from '../../projections/coordinators.ts';
 import type { State } from '../../projections/state.ts';
 import { tieringOf } from '../../projections/tiering.ts';
 
@@ -28,20 +29,29 @@ const namesOf = ({ database, table, tableId }: LakeTable): { database: string; t
   tableId,
 });
 
-/** The event by which a table becomes one that is tiered. */
-export const joining = ({ tiering }: State, table: LakeTable, because: 'NEW' | 'FOUND'): TieringEvent =>
-  lakeTableAdded({
+/** Whether every node that is there can read of tiering: one of a release before 0.5.0 would stop at the first event. */
+export const canAllRead = ({ coordinators }: Pick<State, 'coordinators'>): boolean =>
+  coordinatorRows(coordinators).every((row) => !isMember(row) || !/^0\.[1-4]\./.test(row.release));
+
+/** The event by which a table becomes one that is tiered. One that was tiered before is in no round that anybody knows of. */
+export function joining({ tiering }: State, table: LakeTable, because: 'NEW' | 'FOUND'): TieringEvent {
+  const former = tiering.formerEpochs.get(String(table.tableId));
+  return lakeTableAdded({
     ...namesOf(table),
     freshnessMs: freshnessMsOf(table),
-    tieringEpoch: tiering.formerEpochs.get(String(table.tableId)) ?? 0,
+    tieringEpoch: former === undefined ? 0 : former + 1,
     because,
   });
+}
 
-/** What follows for the tiering of a table that was created, or whose properties changed; at most one event. */
+/**
+ * What follows for the tiering of a table that was created, or whose properties changed; at most one event. While there are nodes that could
+ * not read it none: the table is taken in later, as one that is found.
+ */
 export function lakeChange(state: State, table: LakeTable): readonly TieringEvent[] {
   const row = tieringOf(state.tiering, table.tableId);
   if (!isLakeTable(table)) return row === undefined ? [] : [lakeTableRemoved(namesOf(table))];
-  if (row === undefined) return [joining(state, table, 'NEW')];
+  if (row === undefined) return canAllRead(state) ? [joining(state, table, 'NEW')] : [];
   const freshnessMs = freshnessMsOf(table);
   return freshnessMs === row.freshnessMs ? [] : [freshnessChanged({ ...namesOf(table), freshnessMs })];
 }

@@ -19,7 +19,7 @@ import type { State } from '../../projections/state.ts';
 import { dueTables, firstPending, roundsOf, rowAfter, type TieringRow, tieringOf } from '../../projections/tiering.ts';
 import { accept, acceptWith, type Decision, isRejection, type Rejection, refused, rejection } from '../rejection.ts';
 import { defineCommand } from './kit.ts';
-import { isLakeTable, joining } from './lakeTables.ts';
+import { canAllRead, isLakeTable, joining } from './lakeTables.ts';
 
 /** What one command of the cluster's own does must fit into an entry of the log. */
 export const tieringBatches = { due: 200, timedOut: 100, adopted: 200 } as const;
@@ -33,7 +33,10 @@ const coordinatorEpoch = z
 const ofRound = { coordinatorEpoch: coordinatorEpoch.exactOptional(), tableId, tieringEpoch };
 type Round = Readonly<z.infer<z.ZodObject<typeof ofRound>>>;
 /** Longer than what is kept of it: it is cut, not refused. */
-const givenError = z.string().max(65_536).describe(`What went wrong; the first ${tieringLimits.errorLength} characters of it are kept.`);
+const givenError = z
+  .string()
+  .max(4 * 1024 * 1024)
+  .describe(`What went wrong; the first ${tieringLimits.errorLength} characters of it are kept.`);
 const failure = { coordinatorEpoch: ofRound.coordinatorEpoch, error: givenError.exactOptional(), tableId, tieringEpoch };
 const said = { fileBytes: fileBytes.exactOptional(), records: records.exactOptional() };
 const success = { coordinatorEpoch: ofRound.coordinatorEpoch, ...said, tableId, tieringEpoch };
@@ -51,7 +54,13 @@ const reportAnswer = z.strictObject({ tableId, refusal: refusal.exactOptional().
 export const tieringAnswer = z.strictObject({
   coordinatorEpoch: z.number().int().min(0).describe('To be given back with reports.'),
   table: z
-    .strictObject({ tableId, database: z.string(), table: z.string(), tieringEpoch })
+    .strictObject({
+      tableId,
+      database: z.string(),
+      table: z.string(),
+      tieringEpoch,
+      timeoutMs: z.number().int().describe('After how long without a heartbeat that names it the round is given up, milliseconds.'),
+    })
     .exactOptional()
     .describe('The table to tier now. Absent: none was asked for, or none is due.'),
   failed: z.array(reportAnswer),
@@ -258,8 +267,8 @@ export const tieringHeartbeat = defineCommand({
       tiering: command.tiering.map((report) => answered(report, reporting.renewed(report))),
       finished: command.finished.map((report) => answered(report, reporting.finished({ ...report, isForced: forced.has(report.tableId) }))),
     };
-    const row = command.wantsTable ? nextTable(state, command, reporting) : undefined;
-    if (row !== undefined) answer.table = { ...namesOf(state, row.tableId), tieringEpoch: row.tieringEpoch };
+    const table = command.wantsTable ? nextTable(state, command, reporting) : undefined;
+    if (table !== undefined) answer.table = table;
     return acceptWith(answer, ...reporting.events);
   },
 });
@@ -272,13 +281,13 @@ function answered({ tableId: id }: Round, fault: Rejection | undefined): Tiering
 }
 
 /** The table whose handing out this service never heard of, else, unless it has its fill, the one that has waited for longest. */
-function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting): TieringRow | undefined {
+function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting): TieringAnswer['table'] {
   const has = roundsOf(state.tiering, command.service);
-  const unheardOf = has.length === 0 ? undefined : firstUnnamed(state, has, command);
-  if (unheardOf !== undefined) return reporting.rowOf(unheardOf);
-  return has.length >= tieringLimits.rounds
-    ? undefined
-    : reporting.handOut(command.service, durationMsOf(state.configs, 'chancery.tiering.round-timeout'));
+  const id = has.length === 0 ? undefined : firstUnnamed(state, has, command);
+  const unheardOf = id === undefined ? undefined : tieringOf(state.tiering, id);
+  const timeoutMs = unheardOf?.timeoutMs ?? durationMsOf(state.configs, 'chancery.tiering.round-timeout');
+  const row = unheardOf ?? (has.length < tieringLimits.rounds ? reporting.handOut(command.service, timeoutMs) : undefined);
+  return row === undefined ? undefined : { ...namesOf(state, row.tableId), tieringEpoch: row.tieringEpoch, timeoutMs };
 }
 
 /** The first of the tables that a service has and of whose present round it says nothing: a report on an older round is no word of it. */
@@ -352,7 +361,7 @@ function silenceOf({ service: name, timeoutMs = 0 }: TieringRow): string {
 }
 
 /**
- * Take in lake tables that a log from before tiering was kept holds.
+ * Take in lake tables that a log from before tiering was kept holds; none while a node is there that could not read what that writes.
  * @returns at most so many `LakeTableAdded`
  */
 export const adoptLakeTables = defineCommand({
@@ -360,6 +369,7 @@ export const adoptLakeTables = defineCommand({
   about: 'Begin to tier lake tables that were there before tiering was kept.',
   input: z.strictObject({ atMost: z.number().int().min(1).max(tieringBatches.adopted) }),
   decide: (state, { atMost }): Decision<TieringEvent> => {
+    if (!canAllRead(state)) return accept();
     const found: TableRow[] = [];
     for (const [id, row] of state.catalog.tables.rows()) {
       if (found.length === atMost) break;

@@ -182,7 +182,7 @@ export class Node {
    * @returns done, rejected, or unknown when the time was over and it may or may not have happened. Never rejects.
    */
   async submit(command: Command, caller: Caller): Promise<Outcome> {
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(caller);
     if (refusal !== undefined) return { kind: 'rejected', rejection: refusal };
     const { principal, reason } = caller;
     const act: Act = {
@@ -208,12 +208,12 @@ export class Node {
     }
   }
 
-  #refusal(): Rejection | undefined {
+  #refusal({ isLetIn = false }: Caller): Rejection | undefined {
     if (this.#fault !== undefined) return rejection('NODE_FAULT', '', `node ${this.#parts.nodeId} stopped serving: ${this.#fault}`);
     if (this.#isDraining) return rejection('DRAINING', '', `node ${this.#parts.nodeId} is stopping`);
     if (this.#pending >= nodeLimits.pending)
       return rejection('BUSY', '', `${nodeLimits.pending} requests are under way on node ${this.#parts.nodeId}`);
-    if (!this.#rateLimit.take())
+    if (!isLetIn && !this.#rateLimit.take())
       return rejection(
         'BUSY',
         '',
@@ -436,7 +436,7 @@ export class Node {
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
-      startTiering({ clock, membership, replica: this.replica, rounds, submit: submitHere }),
+      startTiering({ clock, replica: this.replica, rounds, submit: submitHere }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

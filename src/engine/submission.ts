@@ -15,6 +15,8 @@ export interface Caller {
   readonly reason?: string;
   /** Default `defaultTimeoutMs`. */
   readonly timeoutMs?: number;
+  /** This is a later piece of a request that was let in: the rate limit counts it no more. */
+  readonly isLetIn?: boolean;
 }
 
 /** A command on its way to the leader. `deadline` is epoch milliseconds of the clock of the node that holds it. */

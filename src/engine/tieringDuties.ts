@@ -4,7 +4,6 @@ import { dueTables, nextDueAt, tieringOf } from '../../projections/tiering.ts';
 import type { Command } from '../deciders/commands.ts';
 import { tieringBatches } from '../deciders/tiering.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Membership } from '../ports/membership.ts';
 import type { SubmitOwn } from './duties.ts';
 import type { Replica } from './replica.ts';
 import type { TieringRounds } from './tieringRounds.ts';
@@ -15,7 +14,6 @@ export interface TieringDutyParts {
   readonly replica: Replica;
   readonly rounds: TieringRounds;
   readonly submit: SubmitOwn;
-  readonly membership: Pick<Membership, 'members' | 'onChange'>;
 }
 
 /** How exactly timers of tables run off. */
@@ -24,7 +22,7 @@ const tickMs = 1_000;
  * How often silent rounds are looked for: a share of the time-out, which is 15 s with Fluss's two minutes. Not less often, however long it
  * is: rounds keep the time-out that they began with, and it may become shorter.
  */
-const looks = { perTimeout: 8, longestWaitMs: 15_000 } as const;
+const looks = { perTimeout: 8, longestWaitMs: 15_000, longestPause: 4 } as const;
 
 /** What tiering needs done while this node leads: timers, time-outs, and lake tables of older logs. Returns how to stop. */
 export function startTiering(parts: TieringDutyParts): () => void {
@@ -59,15 +57,16 @@ function startTimeouts({ clock, replica, rounds, submit }: TieringDutyParts): ()
   const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'time-out-tiering' });
   const stopWatching = replica.onApplied(({ entry }) => rounds.applied(entry));
   let lookedAt = clock.now();
+  let wait = 0;
   let cancel = () => {};
   const look = () => {
-    const timeoutMs = durationMsOf(replica.state.configs, 'chancery.tiering.round-timeout');
     const now = clock.now();
     // A node that was paused, or whose clock was set, heard nobody meanwhile: that is not the services' silence.
-    if (now < lookedAt || now > lookedAt + timeoutMs / 2) rounds.grant();
+    if (now < lookedAt || now > lookedAt + looks.longestPause * wait) rounds.grant();
     lookedAt = now;
     duty.wake();
-    cancel = clock.after(Math.min(timeoutMs / looks.perTimeout, looks.longestWaitMs), look);
+    wait = Math.min(durationMsOf(replica.state.configs, 'chancery.tiering.round-timeout') / looks.perTimeout, looks.longestWaitMs);
+    cancel = clock.after(wait, look);
   };
   look();
   return () => {
@@ -85,16 +84,12 @@ function timingOut({ tiering }: State, silent: readonly number[]): Command | und
   return over.length === 0 ? undefined : { name: 'timeOutTieringRounds', rounds: over };
 }
 
-/** Takes in the lake tables of a log that an older release wrote, once no node is left that could not read what it then writes. */
-function startAdoption({ clock, membership, replica, submit }: TieringDutyParts): () => void {
-  const canAllRead = (): boolean => membership.members().every(({ release }) => !/^0\.[1-4]\./.test(release));
-  const command = (): Command | undefined => (canAllRead() ? { name: 'adoptLakeTables', atMost: tieringBatches.adopted } : undefined);
+/** Takes in the lake tables of a log that an older release wrote, once no node of such a release is left. */
+function startAdoption({ clock, replica, submit }: TieringDutyParts): () => void {
+  const command = (): Command => ({ name: 'adoptLakeTables', atMost: tieringBatches.adopted });
   const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'adopt-lake-tables' });
-  let couldAllRead = canAllRead();
-  const stopWatching = membership.onChange(() => {
-    const isNewlyRead = !couldAllRead && canAllRead();
-    couldAllRead = canAllRead();
-    if (isNewlyRead) duty.wake();
+  const stopWatching = replica.onApplied(({ before, after }) => {
+    if (before.coordinators !== after.coordinators) duty.wake();
   });
   return () => {
     stopWatching();

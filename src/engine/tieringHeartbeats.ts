@@ -61,7 +61,7 @@ export async function submitHeartbeat(node: Pick<Node, 'submit'>, given: GivenHe
         tiering: part.tiering,
         wantsTable: wantsTable && isLast,
       },
-      caller,
+      { ...caller, isLetIn: i > 0 },
     );
     if (outcome.kind !== 'done') return outcome;
     const answer = tieringAnswerOf(outcome.answer);

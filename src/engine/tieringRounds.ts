@@ -32,13 +32,15 @@ export class TieringRounds {
     }
   }
 
-  /** A heartbeat renews the rounds that it rightly names, and the one that it was handed. */
+  /**
+   * A heartbeat renews the rounds that it rightly names. Being handed a table again is no word of it: a service that dies of a table whenever
+   * it is given it would keep it for ever.
+   */
   answered(command: Command, outcome: Outcome): void {
     if (command.name !== 'tieringHeartbeat' || outcome.kind !== 'done') return;
     const answer = tieringAnswerOf(outcome.answer);
     if (answer === undefined) return;
     for (const { refusal, tableId } of answer.tiering) if (refusal === undefined) this.#heard(tableId);
-    if (answer.table !== undefined) this.#heard(answer.table.tableId);
   }
 
   /** All rounds were heard of just now: nobody could be heard meanwhile. */

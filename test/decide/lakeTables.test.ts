@@ -6,6 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import { bucketsAssigned } from '../../events/buckets.ts';
 import { databaseDropped, tableAltered, tableCreated } from '../../events/catalog.ts';
+import { coordinatorJoined, coordinatorLost } from '../../events/coordinators.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { dueAtOf, firstPending, tieringOf } from '../../projections/tiering.ts';
 import { restingStates } from '../../projections/tieringStates.ts';
@@ -167,14 +168,40 @@ describe('a table leaves', () => {
   });
 });
 
+describe('while a node of an older release is there', () => {
+  const joins = (nodeId: string, release: string) => coordinatorJoined({ nodeId, operatorUrl: `http://${nodeId}:8480`, release });
+  const old = [joins('n1', '0.5.0'), joins('n2', '0.4.0')];
+  const placed = bucketsAssigned({ tableId: 0, replicas: [[0]] });
+  const command: Command = { ...create, table: 't0', properties: { [enabled]: 'true' } };
+  const made = tableCreated({ ...data, tableId: 0, database: 'shop', table: 't0', properties: { [enabled]: 'true' } });
+  const adopt: Command = { name: 'adoptLakeTables', atMost: 10 };
+
+  test('nothing is written that it could not read: a lake table is found when it has gone, or is of this release', () => {
+    given(server(0), shop, ...old)
+      .when(command)
+      .gives(made, placed);
+    given(shop, ...old, created(7, undefined, 'false'))
+      .when(alter(7, { [enabled]: 'true' }))
+      .gives(altered(7, { [enabled]: 'true' }));
+    const waiting = [shop, ...old, created(7)];
+    given(...waiting)
+      .when(adopt)
+      .gives();
+    for (const then of [coordinatorLost({ nodeId: 'n2', forgetAfterMs: 1000 }), joins('n2', '0.5.0')])
+      given(...waiting, then)
+        .when(adopt)
+        .gives(added(7, { because: 'FOUND' }));
+  });
+});
+
 describe('a table that comes back', () => {
   const off = alter(7, { [enabled]: 'false' });
   const on = alter(7, { [enabled]: 'true' });
   test.each([
-    ['Scheduled', 0],
-    ['Pending', 1],
-    ['Tiering', 1],
-  ] as const)('switched off while %s goes on behind epoch %i', (state, tieringEpoch) => {
+    ['Scheduled', 1],
+    ['Pending', 2],
+    ['Tiering', 2],
+  ] as const)("switched off while %s goes on at epoch %i, which is in nobody's hands", (state, tieringEpoch) => {
     const story = goingOn(tablesIn(state, 7), off);
     given(...story)
       .when(on)
@@ -182,25 +209,25 @@ describe('a table that comes back', () => {
   });
   test('its old round cannot be reported as the new one', () => {
     const old = { tableId: 7, tieringEpoch: 1 };
-    const again = [...goingOn(tablesIn('Tiering', 7), off, on), due(7, 2), begun(7, 2, { service: 's2' })];
-    const detail = 'The tiering epoch 1 is not match current epoch 2 in coordinator for table 7.';
+    const again = [...goingOn(tablesIn('Tiering', 7), off, on), due(7, 3), begun(7, 3, { service: 's2' })];
+    const detail = (epoch: number) => `The tiering epoch 1 is not match current epoch ${epoch} in coordinator for table 7.`;
     for (const command of [
       { name: 'reportTieringFail', ...old },
       { name: 'finishTableTiering', ...old, isForced: false },
     ] as const)
       given(...again)
         .when(command)
-        .isRefused('FENCED_TIERING_EPOCH', 'tieringEpoch', detail);
-    // Before its new round, too, nothing comes of it.
+        .isRefused('FENCED_TIERING_EPOCH', 'tieringEpoch', detail(3));
+    // Before its new round, too: an answer that it counts would be a lie.
     given(...goingOn(tablesIn('Tiering', 7), off, on))
       .when({ name: 'finishTableTiering', ...old, isForced: true })
-      .gives();
+      .isRefused('FENCED_TIERING_EPOCH', 'tieringEpoch', detail(2));
   });
   test('again and again: the epoch only grows', () => {
     let story = tablesIn('Tiering', 7);
-    for (const epoch of [1, 2, 3]) {
+    for (const epoch of [1, 3, 5]) {
       expect(rowOf(story)?.tieringEpoch).toBe(epoch);
-      story = [...goingOn(story, off, on), due(7, epoch + 1), begun(7, epoch + 1)];
+      story = [...goingOn(story, off, on), due(7, epoch + 2), begun(7, epoch + 2)];
     }
   });
   test('knows nothing of its former errors and times', () => {
@@ -222,7 +249,7 @@ describe('a table that comes back', () => {
       since: joined,
       state: 'Scheduled',
       tableId: 7,
-      tieringEpoch: 3,
+      tieringEpoch: 4,
     });
   });
   test('dropped and created again under its name it is another one, from epoch 0', () => {

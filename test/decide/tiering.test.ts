@@ -37,7 +37,7 @@ const answer = (more: Partial<TieringAnswer> = {}): TieringAnswer => ({
   finished: [],
   ...more,
 });
-const handed = (tableId: number, tieringEpoch: number) => ({ table: { ...named(tableId), tieringEpoch } });
+const handed = (tableId: number, tieringEpoch: number) => ({ table: { ...named(tableId), tieringEpoch, timeoutMs: 120_000 } });
 const refusal = (tableId: number, code: RejectionCode, detail: string) => ({
   tableId,
   refusal: { code, detail, remedy: rejections[code].remedy },
@@ -240,7 +240,10 @@ describe('handing out', () => {
   test('the time-out is that of the config', () => {
     const key = 'chancery.tiering.round-timeout';
     const change = clusterConfigsChanged({ changes: [{ key, previous: { kind: 'unset' }, value: { kind: 'text', text: '1500 ms' } }] });
-    heard([...tablesIn('Pending', 7), change], { wantsTable: true }).gives(handed(7, 1), begun(7, 1, { timeoutMs: 1500 }));
+    heard([...tablesIn('Pending', 7), change], { wantsTable: true }).gives(
+      { table: { ...handed(7, 1).table, timeoutMs: 1500 } },
+      begun(7, 1, { timeoutMs: 1500 }),
+    );
   });
 
   const round = (tableId: number) => ({ tableId, tieringEpoch: 1 });
@@ -388,7 +391,7 @@ describe('what may be given', () => {
       }),
     ],
     ['the longest name', heartbeat({ service: 's'.repeat(64) })],
-    ['the longest text', { name: 'reportTieringFail', ...round, error: 'x'.repeat(65_536) }],
+    ['the longest text', { name: 'reportTieringFail', ...round, error: 'x'.repeat(4 * 1024 * 1024) }],
     ['the largest numbers', { name: 'finishTableTiering', ...round, isForced: true, fileBytes: 2 ** 53 - 1, records: 2 ** 53 - 1 }],
   ])('%s', (_, command) => expect(parseCommand(command)).toEqual({ command }));
 
@@ -402,7 +405,7 @@ describe('what may be given', () => {
     ['too long a name', heartbeat({ service: 's'.repeat(65) }), 'service'],
     ['a name with a blank', heartbeat({ service: 's 1' }), 'service'],
     ['a name that begins with a dash', heartbeat({ service: '-s' }), 'service'],
-    ['too long a text', { name: 'reportTieringFail', ...round, error: 'x'.repeat(65_537) }, 'error'],
+    ['too long a text', { name: 'reportTieringFail', ...round, error: 'x'.repeat(4 * 1024 * 1024 + 1) }, 'error'],
     ['a negative epoch', { name: 'reportTieringFail', ...round, tieringEpoch: -1 }, 'tieringEpoch'],
     ['a negative epoch of the coordinator', { name: 'reportTieringFail', ...round, coordinatorEpoch: -1 }, 'coordinatorEpoch'],
     ['half an epoch', heartbeat({ tiering: [{ ...round, tieringEpoch: 0.5 }] }), 'tiering.0.tieringEpoch'],

@@ -52,11 +52,13 @@ function answerOf(outcome: HeartbeatOutcome): TieringAnswer {
 /** A node that keeps in mind what it was asked, and may be told what to answer in its place. */
 function watched(node: Node, answers: Readonly<Record<number, Outcome>> = {}) {
   const commands: Extract<Command, { readonly name: 'tieringHeartbeat' }>[] = [];
+  const counted: boolean[] = [];
   const submit = async (command: Command, by: Caller): Promise<Outcome> => {
     if (command.name === 'tieringHeartbeat') commands.push(command);
+    counted.push(by.isLetIn !== true);
     return answers[commands.length - 1] ?? node.submit(command, by);
   };
-  return { commands, submit };
+  return { commands, counted, submit };
 }
 
 /** A node with so many lake tables, all of which the service has. */
@@ -73,7 +75,7 @@ async function tieringAll(count: number): Promise<Node> {
   await vi.waitFor(() => expect(node.state.tiering.counts.Pending).toBe(count), 10_000);
   for (const held of range(0, count)) {
     const { table } = answerOf(await submitHeartbeat(node, saying({ tiering: roundsOf(range(0, held)), wantsTable: true }), caller));
-    expect(table).toEqual({ tableId: held, database, table: tableOf(held), tieringEpoch: 1 });
+    expect(table).toEqual({ tableId: held, database, table: tableOf(held), tieringEpoch: 1, timeoutMs: 120_000 });
   }
   return node;
 }
@@ -92,14 +94,14 @@ test('a heartbeat that says little is one command', async () => {
       failed: [{ tableId: 0 }],
       tiering: [],
       finished: [],
-      table: { tableId: 0, database, table: tableOf(0), tieringEpoch: 2 },
+      table: { tableId: 0, database, table: tableOf(0), tieringEpoch: 2, timeoutMs: 120_000 },
     },
   });
 });
 
 test('one that says much is several, each of which fits; the answer is that of one', async () => {
   const node = await tieringAll(62);
-  const { commands, submit } = watched(node);
+  const { commands, counted, submit } = watched(node);
   // The longest text in bytes, and far longer than what is kept.
   const failed = roundsOf(range(0, 30)).map((each) => ({ ...each, error: '東'.repeat(65_536) }));
   const tiering = roundsOf([...range(30, 40), 99]);
@@ -115,6 +117,7 @@ test('one that says much is several, each of which fits; the answer is that of o
     [0, 0, 20],
     [0, 0, 3],
   ]);
+  expect(counted, 'the rate limit counts it once').toEqual([true, false, false, false, false]);
   expect(commands.map(({ wantsTable }) => wantsTable)).toEqual([false, false, false, false, true]);
   expect(commands.map(({ forced }) => forced)).toEqual([[], [], [], [41], [61]]);
   for (const { error } of commands[0]?.failed ?? []) expect(error).toHaveLength(tieringLimits.errorLength);
@@ -129,7 +132,7 @@ test('one that says much is several, each of which fits; the answer is that of o
   });
   expect(answer.failed.filter(({ refusal }) => refusal !== undefined)).toEqual([]);
   // What failed first was queued first. What goes on was named in another command, and is not taken for lost.
-  expect(answer.table).toEqual({ tableId: 0, database, table: tableOf(0), tieringEpoch: 2 });
+  expect(answer.table).toEqual({ tableId: 0, database, table: tableOf(0), tieringEpoch: 2, timeoutMs: 120_000 });
   const { tiering: state } = node.state;
   expect(state.counts).toEqual({ Scheduled: 20, Pending: 31, Tiering: 11 });
   expect([tieringOf(state, 5)?.errorText, tieringOf(state, 41)?.state, tieringOf(state, 42)?.records]).toEqual([

@@ -64,7 +64,7 @@ class Led {
       failed: [],
       tiering: [...renewed.map((tableId) => ({ tableId })), ...refused.map((tableId) => ({ tableId, refusal }))],
       finished: [],
-      ...(table === undefined ? {} : { table: { ...named(table), tieringEpoch: 1 } }),
+      ...(table === undefined ? {} : { table: { ...named(table), tieringEpoch: 1, timeoutMs } }),
     };
     this.rounds.answered(heartbeat('s'), { kind: 'done', position: 1, changed: false, duplicate: false, answer });
   }
@@ -97,13 +97,13 @@ describe('silence', () => {
     expect(await led.after(1)).toEqual([1]);
   });
 
-  test('a renewal counts from when it was answered; one that was refused counts for nothing', async () => {
+  test('a renewal counts from when it was answered; one that was refused, or a table handed out again, counts for nothing', async () => {
     const led = ledWith([1, 2, 3]);
     await led.after(timeoutMs - 1);
     led.answered({ renewed: [1], refused: [2], table: 3 });
-    expect(await led.after(1)).toEqual([2]);
-    expect(await led.after(timeoutMs - 2)).toEqual([2]);
-    expect(await led.after(1)).toEqual([2, 1, 3]);
+    expect(await led.after(1)).toEqual([2, 3]);
+    expect(await led.after(timeoutMs - 2)).toEqual([2, 3]);
+    expect(await led.after(1)).toEqual([2, 3, 1]);
   });
 
   test('a renewal of a table that nobody tiers is no round', async () => {

@@ -44,7 +44,13 @@ export interface Said {
   readonly table: readonly { readonly tableId: number; readonly database: string; readonly table: string; readonly tieringEpoch: number }[];
 }
 
-const handed = ({ epoch, id, name }: LakeTable) => ({ tableId: id, database: 'lake', table: name, tieringEpoch: epoch });
+const handed = ({ epoch, id, name, round }: LakeTable) => ({
+  tableId: id,
+  database: 'lake',
+  table: name,
+  tieringEpoch: epoch,
+  timeoutMs: round?.timeoutMs ?? 0,
+});
 
 export class TieringModel {
   /** By name: all tables there are, lake tables or not. */
@@ -62,7 +68,7 @@ export class TieringModel {
 
   join(name: string, at: number): string[] {
     const { freshnessMs, id } = this.of(name);
-    const epoch = this.former.get(id) ?? 0;
+    const epoch = (this.former.get(id) ?? -1) + 1;
     this.former.delete(id);
     const counts = { failures: 0, failuresInRow: 0 };
     this.tables.set(id, { id, name, status: 'Scheduled', epoch, freshnessMs, from: at, timedAt: at, ...counts });
@@ -152,12 +158,6 @@ export class TieringModel {
     table.round = { service, timeoutMs: this.timeoutMs, heardAt: at };
     events.push(`TieringRoundStarted ${id} ${table.epoch} - - ${service}`);
     return [handed(table)];
-  }
-
-  /** A service was handed this one, for the first time or again. */
-  heardOf(id: number, at: number): void {
-    const { round } = this.#table(id);
-    if (round !== undefined) round.heardAt = at;
   }
 
   #due(table: LakeTable, epoch: number, at: number): void {

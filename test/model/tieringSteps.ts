@@ -152,12 +152,7 @@ export class TieringWorld {
   async together(beats: readonly Beat[]): Promise<void> {
     const node = this.cluster.node(this.leader() ?? '');
     const outcomes = await Promise.all(beats.map(({ given }) => node.submit({ name: 'tieringHeartbeat', ...given }, caller)));
-    const made = beats.map(({ given }, i) => {
-      const each = this.model.heartbeat(given, this.now);
-      const answer = tieringAnswer.safeParse(outcomes[i]?.kind === 'done' ? outcomes[i].answer : undefined).data;
-      if (answer?.table !== undefined) this.model.heardOf(answer.table.tableId, this.now);
-      return each;
-    });
+    const made = beats.map(({ given }) => this.model.heartbeat(given, this.now));
     const entries = this.cluster.entries().length - this.#seen;
     const fresh = await this.#fresh();
     expect(fresh.map(({ event }) => eventText(event))).toEqual(made.flatMap(({ events }) => events));
@@ -171,7 +166,6 @@ export class TieringWorld {
     if (said !== undefined) this.#expectSaid(answer, said);
     if (answer.table !== undefined) {
       const { tableId, tieringEpoch } = answer.table;
-      this.model.heardOf(tableId, this.now);
       const round = { tableId, tieringEpoch, coordinatorEpoch: answer.coordinatorEpoch };
       this.told.push(round);
       if (isHeard) service.has.set(tableId, round);

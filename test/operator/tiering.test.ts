@@ -34,7 +34,7 @@ describe('a heartbeat', () => {
     expect(first.json).toEqual({
       position,
       coordinatorEpoch: epoch,
-      table: { tableId: orders, database: 'shop', table: 'orders', tieringEpoch: 1 },
+      table: { tableId: orders, database: 'shop', table: 'orders', tieringEpoch: 1, timeoutMs: 120_000 },
       failed: [],
       tiering: [],
       finished: [],
@@ -96,7 +96,7 @@ describe('a heartbeat', () => {
     await lake.handed();
     await lake.heartbeat({ failed: [{ tableId: orders, tieringEpoch: 1, error: `\u001b[31m${'x'.repeat(10_000)}` }] });
     const [row] = rowsOf(await lake.statuses());
-    expect(row?.['lastError']).toBe(`\uFFFD[31m${'x'.repeat(2043)}`);
+    expect(row?.['lastError']).toBe('x'.repeat(2048));
   });
 
   test('has each report that does not count answered by itself, and those store nothing', async () => {

@@ -205,7 +205,7 @@ test('T9 a table that goes takes its error along, and one of the same name, or t
   await submitted(alterTable('shop', 't9', { 'table.datalake.enabled': 'false' }));
   expect(await statusOf('t9'), 'it is not tiered').toBeUndefined();
   await submitted(alterTable('shop', 't9', { 'table.datalake.enabled': 'true' }));
-  expect(await proposed('t9')).toEqual(['Scheduled', 2, undefined, undefined, undefined]);
+  expect(await proposed('t9')).toEqual(['Scheduled', 3, undefined, undefined, undefined]);
   // A report on the round before cannot hit the next one.
   await lake.due();
   expect((await said({ failed: [{ ...again, tieringEpoch: 2, error: 'late' }] })).refused).toEqual(['FENCED_TIERING_EPOCH']);
