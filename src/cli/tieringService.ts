@@ -106,7 +106,7 @@ export async function failTable(given: string, { data, error = '' }: FaultFlags,
   await saying(data, () => setFault(data, name, error));
   const cut =
     error.length > tieringLimits.errorLength ? `; of the text the first ${tieringLimits.errorLength} characters are reported` : '';
-  terminal.out.write(`${given} fails from its next round on${cut}\nnext: chancery tiering status ${given}\n`);
+  terminal.out.write(`${given}: rounds of a table of that name fail from the next one on${cut}\nnext: chancery tiering status ${given}\n`);
 }
 
 /** `chancery tiering-service heal`. @throws CommandFailure */
@@ -115,7 +115,7 @@ export async function healTable(given: string, { data }: FaultFlags, terminal: T
   const wasFailing = await saying(data, () => removeFault(data, name));
   terminal.out.write(
     wasFailing
-      ? `${given} fails no more from its next round on\nnext: chancery tiering status ${given}\n`
+      ? `${given}: rounds of a table of that name fail no more from the next one on\nnext: chancery tiering status ${given}\n`
       : `${given} is not made to fail\n`,
   );
 }

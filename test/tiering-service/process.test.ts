@@ -95,10 +95,12 @@ test('it is made to fail and to recover, a directory is for one process, and SIG
 
   expect(await said('fail', 'shop.orders', '--error', 'Access denied')).toMatchObject({
     status: 0,
-    out: 'shop.orders fails from its next round on\nnext: chancery tiering status shop.orders\n',
+    out: 'shop.orders: rounds of a table of that name fail from the next one on\nnext: chancery tiering status shop.orders\n',
   });
   await expect.poll(() => statusOf(at), patience).toMatchObject({ lastError: 'Access denied' });
-  expect((await said('heal', 'shop.orders')).out).toContain('shop.orders fails no more from its next round on\n');
+  expect((await said('heal', 'shop.orders')).out).toContain(
+    'shop.orders: rounds of a table of that name fail no more from the next one on\n',
+  );
   await expect.poll(() => statusOf(at), patience).toMatchObject({ failuresInRow: 0 });
   expect((await said('heal', 'shop.orders')).out).toBe('shop.orders is not made to fail\n');
   const missing = await chancery(['tiering-service', 'check', '--data', folder()], { cwd: directory });
@@ -127,6 +129,11 @@ test('told to stop before any node has answered, it ends at once; what is wrong 
   );
   alone.child.kill('SIGTERM');
   expect((await alone.ended).status).toBe(0);
+  const help = await chancery(['tiering-service', 'help', 'fail'], { cwd: directory });
+  expect(help).toMatchObject({
+    status: 0,
+    out: expect.stringContaining('Usage: chancery tiering-service fail [options] <table>') as unknown,
+  });
   const wrong = async (...args: readonly string[]) => (await chancery(['tiering-service', ...args], { cwd: directory })).err;
   expect(await wrong('--data', 'x')).toContain('--coordinator is missing\n');
   expect(await wrong('--coordinator', 'http://a:1', '--data', 'x', '--poll', '1')).toContain("--poll '1' is none\n");
