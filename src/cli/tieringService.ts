@@ -123,7 +123,7 @@ export async function healTable(given: string, { data }: FaultFlags, terminal: T
 /** Longer than this without an answer is too long. */
 const lateMs = ({ everyMs }: ServiceStatus): number => 2 * everyMs + 10_000;
 
-/** `chancery tiering-service check`. @throws CommandFailure when no node has answered the service lately */
+/** `chancery tiering-service check`. @throws CommandFailure when no node has answered the service lately, or it is refused */
 export async function checkService({ data, json }: { readonly data: string; readonly json?: boolean }, terminal: Terminal): Promise<void> {
   const status = await saying(data, () => statusIn(data));
   if (status === undefined) throw refusal('no node has answered the service yet', 'Look at what it logs, and at its --coordinator.');
@@ -132,6 +132,7 @@ export async function checkService({ data, json }: { readonly data: string; read
   const seconds = Math.round(silentMs / 1000);
   if (json === true) terminal.out.write(`${JSON.stringify({ ...status, isLate })}\n`);
   if (isLate) throw refusal(`no node has answered ${status.service} for ${seconds} s`, 'Look whether it runs, and at what it logs.');
+  if (status.refused !== undefined) throw refusal(`${status.service} is refused: ${status.refused.why}`, status.refused.remedy);
   if (json === true) return;
   const rounds = status.rounds.map(({ database, table, tieringEpoch }) => `${database}.${table} (round ${tieringEpoch})`).join(', ');
   terminal.out.write(`${status.service} was answered ${seconds} s ago and has ${rounds === '' ? 'no table' : rounds}\n`);

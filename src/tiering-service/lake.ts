@@ -37,8 +37,10 @@ export const lakeLimits = {
 
 const status = z.object({
   service: z.string(),
-  /** When a node last answered, epoch milliseconds. */
+  /** When a node last answered, be it with a refusal, epoch milliseconds. */
   answeredAt: z.number(),
+  /** Why the last heartbeat was refused, and what to do; absent: it was not. */
+  refused: z.object({ why: z.string(), remedy: z.string() }).exactOptional(),
   /** How long it is silent at the most while all is well, milliseconds. */
   everyMs: z.number(),
   rounds: z.array(z.object({ database: z.string(), table: z.string(), tieringEpoch: z.number() })),

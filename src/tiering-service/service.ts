@@ -25,8 +25,8 @@ const renewMs = 15_000;
 const answerMs = { least: 1000, most: 10_000 } as const;
 /** For the last word, all tries together; before that, for the answer that is under way. */
 const stopMs = { saying: 6000, answer: 1500, hearing: 2000 } as const;
-/** Statuses of answers that a wrong setting has. */
-const wrongSettings: readonly number[] = [400, 401, 403, 404];
+/** A freshness below this makes a table due again at once: a coordinator looks once a second. */
+const atOnceMs = 1000;
 
 /**
  * A tiering service of the reference kind: it asks for tables, "tiers" each by writing one small file, and reports. It copies no data.
@@ -43,6 +43,8 @@ export class TieringService {
   #isStopping = false;
   /** When a table is asked for again, in time of `performance.now()`. */
   #askAt = 0;
+  /** When rounds of a table ended that did so less than a poll ago, the latest last, in time of `performance.now()`. */
+  readonly #endedAt = new Map<number, number>();
   #loop: Promise<void> = Promise.resolve();
 
   private constructor(options: TieringServiceOptions) {
@@ -93,6 +95,7 @@ export class TieringService {
         if (!(await this.#say(until, stopMs.answer))) await pacer.pause(gapMs);
       } catch (error) {
         logger.warn(about(error), 'the coordinator could not be told of the stop');
+        if (isForSettings(error)) break;
         await pacer.backOff();
       }
     }
@@ -126,8 +129,10 @@ export class TieringService {
         return;
       } catch (error) {
         if (this.#closed.signal.aborted) return;
-        if (error instanceof CoordinatorRefused && wrongSettings.includes(error.status))
+        if (isForSettings(error)) {
+          await this.#tell(error);
           throw new TieringServiceRefused(error.message, error.remedy);
+        }
         this.#complain(error);
         await this.#heart.backOff();
       }
@@ -145,7 +150,10 @@ export class TieringService {
       } catch (error) {
         if (signal.aborted) return;
         this.#complain(error);
-        await this.#heart.backOff(this.#renewMs);
+        if (isForSettings(error)) {
+          await this.#tell(error);
+          await this.#heart.pause(this.#options.pollMs, 'whatever comes up');
+        } else await this.#heart.backOff(this.#renewMs);
       }
     }
   }
@@ -214,10 +222,14 @@ export class TieringService {
     }
   }
 
-  /** As long as a round takes. @returns whether it was cut short. Rejects when the round is dropped */
+  /**
+   * As long as a round takes, after the pause before it: see `#pauseMs`. The freshness is asked for when it matters.
+   * @returns whether it was cut short. Rejects when the round is dropped
+   */
   async #takeTime({ dropped: { signal }, given }: Round, position: number): Promise<boolean> {
     const { coordinator, logger, roundMs } = this.#options;
-    if (roundMs === 0) return false;
+    const pauseMs = this.#pauseMs(given);
+    if (roundMs === 0 && pauseMs === 0) return false;
     const began = performance.now();
     let freshnessMs: number | undefined;
     try {
@@ -227,8 +239,25 @@ export class TieringService {
       logger.warn({ ...given, ...about(error) }, 'no node tells the freshness: the round is not cut short');
     }
     const takesMs = Math.min(roundMs, freshnessMs ?? Number.POSITIVE_INFINITY);
-    await passed(Math.max(0, began + takesMs - performance.now()), undefined, { signal });
+    const waitsMs = freshnessMs !== undefined && freshnessMs < atOnceMs ? pauseMs : 0;
+    await passed(Math.max(0, began + waitsMs + takesMs - performance.now()), undefined, { signal });
     return takesMs < roundMs;
+  }
+
+  /** What is left of a poll since the last round of the table: so long a table waits that is always due, or its rounds would never pause. */
+  #pauseMs({ tableId }: Given): number {
+    const endedAt = this.#endedAt.get(tableId);
+    return endedAt === undefined ? 0 : Math.max(0, endedAt + this.#options.pollMs - performance.now());
+  }
+
+  #remember({ tableId }: Given): void {
+    const now = performance.now();
+    this.#endedAt.delete(tableId);
+    this.#endedAt.set(tableId, now);
+    for (const [id, endedAt] of this.#endedAt) {
+      if (now - endedAt < this.#options.pollMs) break;
+      this.#endedAt.delete(id);
+    }
   }
 
   /** A table whose round did not go well is due again at once: it is not asked for all the time. */
@@ -236,6 +265,7 @@ export class TieringService {
     const { logger, pollMs } = this.#options;
     if (round.dropped.signal.aborted || round.ending !== undefined) return;
     round.ending = ending;
+    this.#remember(round.given);
     const { kind, ...more } = ending;
     if (kind === 'failed') logger.warn({ ...round.given, ...more }, 'a round failed');
     else logger.info({ ...round.given, ...more }, 'a round is finished');
@@ -249,21 +279,33 @@ export class TieringService {
     round.dropped.abort();
   }
 
-  async #tell(): Promise<void> {
+  /** @param refused what the last heartbeat was answered with, when it was refused */
+  async #tell(refused?: CoordinatorRefused): Promise<void> {
     const { lake, logger, pollMs } = this.#options;
     const rounds = this.#rounds.all().map(({ given: { database, table, tieringEpoch } }) => ({ database, table, tieringEpoch }));
     try {
-      await lake.tell({ answeredAt: Date.now(), everyMs: pollMs, rounds });
+      const why = refused === undefined ? {} : { refused: { why: refused.message, remedy: refused.remedy } };
+      await lake.tell({ answeredAt: Date.now(), everyMs: pollMs, rounds, ...why });
     } catch (error) {
       logger.warn({ err: error }, 'how the service is could not be written down');
     }
   }
 
   #complain(error: unknown): void {
-    this.#options.logger[isExpected(error) ? 'warn' : 'error'](about(error), 'a heartbeat has no answer; trying again');
+    const { logger, pollMs } = this.#options;
+    if (isForSettings(error)) logger.warn({ ...about(error), nextInMs: pollMs }, 'a heartbeat was refused');
+    else if (error instanceof CoordinatorRefused) logger.warn(about(error), 'a heartbeat was refused; trying again');
+    else logger[isExpected(error) ? 'warn' : 'error'](about(error), 'a heartbeat has no answer; trying again');
   }
 }
 
+/** Statuses of answers that a wrong setting has: the same heartbeat is refused again, until somebody changes something. */
+const wrongSettings: readonly number[] = [400, 401, 403, 404];
+const isForSettings = (error: unknown): error is CoordinatorRefused =>
+  error instanceof CoordinatorRefused && wrongSettings.includes(error.status);
 const isExpected = (error: unknown): error is Error => error instanceof CoordinatorUnavailable || error instanceof CoordinatorRefused;
 /** What went wrong between two machines needs no trace of our own code. */
-const about = (error: unknown): object => (isExpected(error) ? { why: error.message } : { err: error });
+function about(error: unknown): object {
+  if (error instanceof CoordinatorRefused) return { why: error.message, code: error.code, remedy: error.remedy };
+  return isExpected(error) ? { why: error.message } : { err: error };
+}

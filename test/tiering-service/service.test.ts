@@ -5,7 +5,11 @@
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import type { Stream } from '../../src/cli/terminal.ts';
+import { checkService } from '../../src/cli/tieringService.ts';
+import type { HttpFetch } from '../../src/node-client/nodes.ts';
 import { removeFault, setFault, statusIn } from '../../src/tiering-service/lake.ts';
+import { silent } from '../support/nodes.ts';
 import { TcpProxy } from '../support/tcpProxy.ts';
 import { folder, happened, lakeCluster, patience, Recorder, roundsIn, statusOf, tieringService } from './support.ts';
 
@@ -187,6 +191,75 @@ test('stopped without a coordinator it ends all the same', async () => {
   expect(happened(lake)).toEqual(['Started 1 s1']);
 }, 30_000);
 
+test('a table that is always due has a poll between its rounds, however often others go well', async () => {
+  const lake = await lakeCluster();
+  await lake.table('shop', 'orders');
+  await lake.due();
+  await lake.table('shop', 'always', { 'table.datalake.freshness': '0 s' });
+  await expect.poll(() => statusOf(lake, 'always'), patience).toMatchObject({ status: 'Pending' });
+  const pollMs = 2000;
+  // When the round of `orders` has gone well it asks again at once, and is handed `always`, which was cut short just before.
+  const { directory } = await tieringService([lake.leader.url], { pollMs, roundMs: 400 });
+  await expect.poll(async () => Object.keys(await roundsIn(directory, 'shop', 'always')).length, patience).toBe(2);
+  expect(await statusOf(lake, 'orders')).toMatchObject({ status: 'Scheduled', failures: 0 });
+  expect(await statusOf(lake, 'always')).toMatchObject({ failures: 0 });
+  const [first = 0, second = 0] = Object.values(await roundsIn(directory, 'shop', 'always')).map((round) =>
+    Date.parse((round as { readonly at: string }).at),
+  );
+  const clocksMs = 5; // Timers go by one clock, files by another.
+  expect(second - first).toBeGreaterThan(pollMs - clocksMs);
+});
+
+/** Nodes that refuse heartbeats from a moment on. */
+class Refusing extends Recorder {
+  isRefusing = false;
+  readonly refusedAt: number[] = [];
+  readonly ask: HttpFetch = async (url, request) => {
+    if (!this.isRefusing) return await this.fetch(url, request);
+    this.refusedAt.push(performance.now());
+    return Response.json({ code: 'FORBIDDEN', detail: 'WRITE is missing', remedy: 'Ask for it.' }, { status: 403 });
+  };
+}
+
+test('a service that is refused says so and why, waits a whole poll, and is not well until it is let in again', async () => {
+  const lake = await lakeCluster();
+  await lake.table('shop', 'orders');
+  const nodes = new Refusing();
+  const warnings: (readonly [object, string])[] = [];
+  const logger = { ...silent, warn: (fields: object, message: string): void => void warnings.push([fields, message]) };
+  const pollMs = 600;
+  const { directory } = await tieringService([lake.leader.url], { roundMs: 60_000, pollMs, fetch: nodes.ask, logger });
+  await lake.due();
+  await expect.poll(async () => await statusIn(directory), patience).toMatchObject({ rounds: [{ table: 'orders' }] });
+  const paper: Stream = { write: () => true, once: () => {} };
+  const check = async (): Promise<void> => await checkService({ data: directory }, { out: paper, err: paper, env: {} });
+  await check();
+  nodes.isRefusing = true;
+  await expect.poll(() => nodes.refusedAt.length, patience).toBe(3);
+  const why = { why: 'WRITE is missing', remedy: 'Ask for it.' };
+  expect(await statusIn(directory)).toMatchObject({ refused: why, rounds: [{ table: 'orders' }] });
+  await expect(check()).rejects.toMatchObject({ status: 1, message: 's1 is refused: WRITE is missing', more: ['Ask for it.'] });
+  expect(warnings[0]).toEqual([{ ...why, code: 'FORBIDDEN', nextInMs: pollMs }, 'a heartbeat was refused']);
+  const [first = 0, second = 0, third = 0] = nodes.refusedAt;
+  const roundedMs = 2;
+  expect(Math.min(second - first, third - second)).toBeGreaterThan(pollMs - roundedMs);
+  nodes.isRefusing = false;
+  await expect.poll(async () => await statusIn(directory), patience).not.toHaveProperty('refused');
+  await check();
+});
+
+test('a service that is refused and stopped does not insist', async () => {
+  const lake = await lakeCluster();
+  await lake.table('shop', 'orders');
+  const nodes = new Refusing();
+  await lake.due();
+  const { service } = await tieringService([lake.leader.url], { roundMs: 60_000, pollMs: 60_000, fetch: nodes.ask });
+  await expect.poll(() => service.rounds, patience).toBe(1);
+  nodes.isRefusing = true;
+  await service.stop();
+  expect(nodes.refusedAt.length).toBeLessThan(3);
+});
+
 test('who is not let in is told at once', async () => {
   const lake = await lakeCluster();
   const directory = folder();
@@ -196,4 +269,5 @@ test('who is not let in is told at once', async () => {
       fetch: async () => Response.json({ code: 'UNAUTHENTICATED', detail: 'who are you?' }, { status: 401 }),
     }),
   ).rejects.toThrow('who are you?');
+  expect(await statusIn(directory)).toMatchObject({ refused: { why: 'who are you?' } });
 });

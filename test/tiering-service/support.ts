@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import type { HttpFetch } from '../../src/node-client/nodes.ts';
+import type { Logger } from '../../src/ports/logger.ts';
 import { CoordinatorClient, type Heartbeat } from '../../src/tiering-service/coordinatorClient.ts';
 import { Lake } from '../../src/tiering-service/lake.ts';
 import { TieringService } from '../../src/tiering-service/service.ts';
@@ -33,6 +34,7 @@ export interface Wish {
   readonly rounds?: number;
   readonly roundMs?: number;
   readonly fetch?: HttpFetch;
+  readonly logger?: Logger;
 }
 export interface Running {
   readonly service: TieringService;
@@ -41,10 +43,10 @@ export interface Running {
 
 /** One that ends with the test. */
 export async function tieringService(urls: readonly string[], wish: Wish = {}): Promise<Running> {
-  const { directory = folder(), fetch: ask = fetch, pollMs = 300, roundMs = 0, rounds = 4, service: name = 's1' } = wish;
+  const { directory = folder(), fetch: ask = fetch, logger = silent, pollMs = 300, roundMs = 0, rounds = 4, service: name = 's1' } = wish;
   const lake = await Lake.open(directory, name);
   const coordinator = new CoordinatorClient({ service: name, urls, fetch: ask });
-  const options = { lake, coordinator, logger: silent, pollMs, rounds, roundMs };
+  const options = { lake, coordinator, logger, pollMs, rounds, roundMs };
   const service = await TieringService.start(options, new AbortController().signal);
   onTestFinished(() => service.close());
   return { service, directory };
