@@ -1,9 +1,11 @@
 import type { TieringFailure } from '../engine/history/tieringFailures.ts';
+import type { Provenance } from '../engine/node.ts';
+import { refusal } from './exit.ts';
 import { grouped, renderSpan, renderTime } from './moments.ts';
-import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
+import { OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
 import { harmless, styled, type Terminal, write } from './terminal.ts';
-import { scopeOf } from './tiering.ts';
-import { errorLines, nameOf } from './tieringView.ts';
+import { boardOf, scopeOf } from './tiering.ts';
+import { errorLines, nameOf, renderStaleness } from './tieringView.ts';
 
 export interface FailuresOptions extends OperatorOptions {
   readonly json?: boolean;
@@ -21,24 +23,46 @@ export interface SameFailures {
 
 const pageLength = 1000;
 
-/** `chancery tiering failures [DATABASE.TABLE]`: past failures, the newest first. */
+/**
+ * `chancery tiering failures [DATABASE.TABLE]`: past failures, the newest first.
+ * @throws CommandFailure when there are none of a table that is not there, or not tiered
+ */
 export async function tieringFailures(name: string | undefined, options: FailuresOptions, terminal: Terminal): Promise<void> {
-  const { failures, hasMore } = await newest(new OperatorClient(options, terminal), name, options.limit);
+  const client = new OperatorClient(options, terminal);
+  const { failures, hasMore, provenance } = await newest(client, name, options.limit);
+  if (failures.length === 0 && name !== undefined) await checkNamed(client, name, options);
   if (options.json === true) {
-    await write(terminal.out, `${JSON.stringify({ failures, hasMore })}\n`);
+    await write(terminal.out, `${JSON.stringify({ failures, hasMore, provenance })}\n`);
     return;
   }
+  const now = Date.now();
+  for (const line of renderStaleness(provenance, { ...terminal, out: terminal.err }, now, now)) terminal.err.write(`${line}\n`);
   if (failures.length === 0) {
     terminal.out.write(`no round of ${name === undefined ? 'any table' : harmless(name)} has failed\n`);
     return;
   }
-  await write(terminal.out, `${renderFailures(failures, terminal, Date.now()).join('\n')}\n`);
+  await write(terminal.out, `${renderFailures(failures, terminal, now).join('\n')}\n`);
   if (hasMore) terminal.err.write(`the newest ${grouped(failures.length)} failures; more with --limit\n`);
+}
+
+/** A name without failures may be mistyped. @throws CommandFailure for what is not there, or not tiered */
+async function checkNamed(client: OperatorClient, name: string, options: FailuresOptions): Promise<void> {
+  try {
+    await boardOf(client, scopeOf(name), { ...options, limit: 1 });
+  } catch (error) {
+    if (!(error instanceof Refused) || !/^UNKNOWN_(DATABASE|TABLE)$/.test(error.problem.code)) throw error;
+    const [what, whose] = scopeOf(name).table === undefined ? ['database', 'no table of one'] : ['table', 'none'];
+    throw refusal(
+      `there is no ${what} ${harmless(name)} now, and ${whose} of that name has ever failed`,
+      'Those there are: chancery tiering status',
+    );
+  }
 }
 
 interface Page {
   readonly failures: readonly TieringFailure[];
   readonly next?: number;
+  readonly provenance: Provenance;
 }
 
 /** Failures that come in between two pages push some of the first page into the second one: positions tell. */
@@ -46,14 +70,15 @@ async function newest(
   client: OperatorClient,
   name: string | undefined,
   limit: number,
-): Promise<{ readonly failures: readonly TieringFailure[]; readonly hasMore: boolean }> {
+): Promise<Omit<Page, 'next'> & { readonly hasMore: boolean }> {
   const failures = new Map<number, TieringFailure>();
   for (let offset: number | undefined = 0; ; ) {
     const query = { ...scopeOf(name), limit: Math.min(pageLength, limit - failures.size), offset };
     const page = (await client.json({ path: '/v1/tiering/failures', query })) as Page;
     for (const failure of page.failures) failures.set(failure.position, failure);
     offset = page.next;
-    if (offset === undefined || failures.size >= limit) return { failures: [...failures.values()], hasMore: offset !== undefined };
+    if (offset !== undefined && failures.size < limit) continue;
+    return { failures: [...failures.values()], hasMore: offset !== undefined, provenance: page.provenance };
   }
 }
 

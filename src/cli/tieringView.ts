@@ -1,10 +1,13 @@
+import type { Provenance } from '../engine/node.ts';
 import type { TieringPage, TieringStatus } from '../engine/tieringListing.ts';
 import { grouped, renderSpan, renderTime } from './moments.ts';
 import { renderBytes } from './rebalanceWatch.ts';
 import { aligned, harmless, styled, type Terminal } from './terminal.ts';
 
-/** Tables, the worst first, and how many there are of each kind. */
-export type TieringBoard = Omit<TieringPage, 'next'>;
+/** Tables, the worst first, how many there are of each kind, and who says so. */
+export interface TieringBoard extends Omit<TieringPage, 'next'> {
+  readonly provenance: Provenance;
+}
 /** A table that changed. Removed: it is dropped, or not tiered any more; the rest is how it was. */
 export type TieringChange = Omit<TieringStatus, 'status'> & { readonly status: TieringStatus['status'] | 'Removed' };
 /** All lake tables, those of a database, or one. */
@@ -93,7 +96,7 @@ function cut(text: string, room: number): string {
 }
 
 /** `12 lake tables: 10 Scheduled, 1 Pending, 1 Tiering · 1 failing` */
-export function renderCounts({ counts, failing }: Omit<TieringBoard, 'tables'>, sheet: Sheet): string {
+export function renderCounts({ counts, failing }: Pick<TieringBoard, 'counts' | 'failing'>, sheet: Sheet): string {
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const states = Object.entries(counts).map(([state, count]) => `${grouped(count)} ${state}`);
   const words = `${grouped(all)} lake ${all === 1 ? 'table' : 'tables'}: ${states.join(', ')} · `;
@@ -101,6 +104,12 @@ export function renderCounts({ counts, failing }: Omit<TieringBoard, 'tables'>, 
     styled(sheet.out, sheet.env, 'dim', words) +
     marked(sheet, failing > 0 ? 'red' : undefined, failing > 0 ? `${grouped(failing)} failing` : 'none failing')
   );
+}
+
+/** That an answer is older than it looks. @param askedAt when it was given @param now both epoch milliseconds */
+export function renderStaleness({ nodeId, staleForMs }: Provenance, sheet: Sheet, askedAt: number, now: number): readonly string[] {
+  if (staleForMs === undefined) return [];
+  return [marked(sheet, 'red', `as of ${renderTime(askedAt - staleForMs, now)}: ${harmless(nodeId)} does not reach the log`)];
 }
 
 /** Everything about one table. @param now epoch milliseconds */

@@ -3,9 +3,9 @@ import { renderTime } from './moments.ts';
 import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
 import { serverSentEvents } from './serverSentEvents.ts';
 import { styled, type Terminal, write } from './terminal.ts';
-import { boardLines, boardOf, type StatusOptions, scopeOf } from './tiering.ts';
+import { type BoardLines, boardLines, boardOf, type StatusOptions, scopeOf } from './tiering.ts';
 import { Screen } from './tieringScreen.ts';
-import { renderChange, type Scope, type TieringBoard, type TieringChange } from './tieringView.ts';
+import { renderChange, renderStaleness, type Scope, type TieringBoard, type TieringChange } from './tieringView.ts';
 
 /** Which tables are watched, who is asked, and until when. */
 interface Watch {
@@ -40,7 +40,7 @@ export async function watchTiering(name: string | undefined, options: StatusOpti
 
 const refreshMs = 1000;
 /** Tables become late without anything happening to them. */
-const staleMs = 15_000;
+const refreshAfterMs = 15_000;
 
 /** Draws every second, since ages grow, and asks again when something has changed. */
 async function keepScreen(watch: Watch): Promise<void> {
@@ -63,10 +63,13 @@ async function keepScreen(watch: Watch): Promise<void> {
     failure = error;
   });
   for (;;) {
-    await screen.draw(fitting(board, trouble, watch, screen.rows));
+    const now = Date.now();
+    const stale = renderStaleness(board.provenance, terminal, askedAt, now);
+    const notes = [...stale, ...(trouble === '' ? [] : [styled(terminal.out, terminal.env, 'red', trouble)])];
+    await screen.draw(fitting(boardLines(board, scope, terminal, now), notes, screen.rows));
     await pause(refreshMs, undefined, { signal: interrupted });
     if (failure !== undefined) throw failure;
-    if (!hasNews && trouble === '' && Date.now() - askedAt < staleMs) continue;
+    if (!hasNews && notes.length === 0 && Date.now() - askedAt < refreshAfterMs) continue;
     hasNews = false;
     try {
       board = await ask();
@@ -79,20 +82,21 @@ async function keepScreen(watch: Watch): Promise<void> {
   }
 }
 
-/** As many of the worst tables as there is room for, and everything else. */
-function fitting(board: TieringBoard, trouble: string, { scope, terminal }: Watch, rows: number): readonly string[] {
-  const noted = trouble === '' ? [] : [styled(terminal.out, terminal.env, 'red', trouble)];
-  for (let { tables } = board; ; tables = tables.slice(0, -1)) {
-    const lines = [...boardLines({ ...board, tables }, scope, terminal, Date.now()), ...noted];
-    if (lines.length <= rows || tables.length <= 1) return lines;
-  }
+/** As much of the body as there is room for: the worst tables, or the beginning of an error. */
+function fitting({ body, foot }: BoardLines, notes: readonly string[], rows: number): readonly string[] {
+  const below = [...foot.slice(0, Math.max(0, rows - notes.length)), ...notes];
+  const room = Math.max(0, rows - below.length);
+  const first = room === 1 ? 1 : 0; // A heading alone says nothing.
+  return [...body.slice(first, first + room), ...below];
 }
 
 /** A line for each table, then one for each change. */
 async function tellChanges(watch: Watch): Promise<void> {
   const { client, options, scope, terminal } = watch;
-  const check = async (): Promise<unknown> => await boardOf(client, scope, { ...options, limit: 1 });
-  await check();
+  const check = async (): Promise<TieringBoard> => await boardOf(client, scope, { ...options, limit: 1 });
+  const { provenance } = await check();
+  const now = Date.now();
+  for (const line of renderStaleness(provenance, { ...terminal, out: terminal.err }, now, now)) terminal.err.write(`${line}\n`);
   const known = new Map<number, { readonly version: string; readonly isFailing: boolean }>();
   for await (const change of changes(watch, (words) => terminal.err.write(`${words}\n`))) {
     if (change === undefined) continue;

@@ -90,6 +90,20 @@ describe('status', () => {
     expect(one).toMatchObject({ table: 'clicks', status: 'Scheduled', tieringEpoch: 0, freshnessMs: 60_000, failuresInRow: 0 });
   });
 
+  test('says since when the node that answers has not heard from the log', async () => {
+    const lake = await lakeOf(['orders']);
+    lake.leader.log.silenceMs = 60_000;
+    for (const args of [[], ['shop.orders']]) {
+      expect(timeless((await tiering(lake, 'status', ...args)).out)).toMatch(/\nas of hh:mm:ss: n1 does not reach the log\n$/);
+      const { provenance } = JSON.parse((await tiering(lake, 'status', ...args, '--json')).out) as { provenance: object };
+      expect(provenance).toMatchObject({ nodeId: 'n1', position: lake.leader.node.state.position, staleForMs: 60_000 });
+    }
+    expect(timeless((await tiering(lake, 'failures')).err)).toBe('as of hh:mm:ss: n1 does not reach the log\n');
+    lake.leader.log.silenceMs = 0;
+    expect((await tiering(lake, 'status')).out).toMatch(/none failing\n$/);
+    expect(await tiering(lake, 'failures')).toMatchObject({ err: '' });
+  });
+
   test('says how a table becomes a lake table, and which there is not', async () => {
     const lake = await lakeOf([]);
     const how = (name: string): string => `Switch it on: chancery sql "ALTER TABLE ${name} SET ('table.datalake.enabled' = 'true')"\n`;
@@ -171,7 +185,23 @@ describe('failures', () => {
       ],
       hasMore: false,
     });
-    expect((await tiering(lake, 'failures', 'shop.nothing')).out).toBe('no round of shop.nothing has failed\n');
+  });
+
+  test('of a table that has none, or is none', async () => {
+    const lake = await lakeOf(['orders']);
+    await lake.table('shop', 'plain', { 'table.datalake.enabled': 'false' });
+    const outs = ['shop.orders', 'shop'].map(async (name) => (await tiering(lake, 'failures', name)).out);
+    expect(await Promise.all(outs)).toEqual(['no round of shop.orders has failed\n', 'no round of shop has failed\n']);
+    for (const more of [[], ['--json']]) {
+      expect(await tiering(lake, 'failures', 'shop.plain', ...more)).toEqual(await tiering(lake, 'status', 'shop.plain'));
+      for (const name of ['shop.nix', 'nix.x'])
+        expect(await tiering(lake, 'failures', name, ...more)).toEqual({
+          status: 1,
+          out: '',
+          err: `there is no table ${name} now, and none of that name has ever failed\nThose there are: chancery tiering status\n`,
+        });
+      expect((await tiering(lake, 'failures', 'nix', ...more)).err).toMatch(/^there is no database nix now, and no table of one /);
+    }
   });
 });
 

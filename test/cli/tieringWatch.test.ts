@@ -45,8 +45,8 @@ interface Watching {
   told(): readonly TieringStatus[];
 }
 
-/** Begins to watch; it ends with the test at the latest. `ended`: undefined, or what it failed with. */
-function watch(nodes: readonly Served[], name: string | undefined, options: Partial<StatusOptions>, isTTY = false): Watching {
+/** Begins to watch; it ends with the test at the latest. `ended`: undefined, or what it failed with. @param rows 0: no terminal */
+function watch(nodes: readonly Served[], name: string | undefined, options: Partial<StatusOptions>, rows = 0): Watching {
   const texts = { out: '', err: '' };
   const paper = (to: 'out' | 'err', isScreen: boolean) => ({
     write: (text: string) => {
@@ -56,9 +56,9 @@ function watch(nodes: readonly Served[], name: string | undefined, options: Part
     once: () => {},
     isTTY: isScreen,
     columns: 140,
-    rows: 12,
+    rows,
   });
-  const terminal = { out: paper('out', isTTY), err: paper('err', false), env: {} };
+  const terminal = { out: paper('out', rows > 0), err: paper('err', false), env: {} };
   const operator = nodes.map(({ url }) => url).join(',');
   const listeners = process.listenerCount('SIGINT');
   const ended = watchTiering(name, { operator, limit: 100, ...options }, terminal).catch((error: unknown) => error);
@@ -149,7 +149,7 @@ describe('on a terminal', () => {
   test('the worst tables stand first, and counts and what to do next below', async () => {
     const tables = Array.from({ length: 20 }, (_, i) => `t${i}`);
     const lake = await lakeOf(tables);
-    const { ended, screen } = watch([lake.leader], undefined, {}, true);
+    const { ended, screen } = watch([lake.leader], undefined, {}, 12);
     await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^20 lake tables: .* none failing$/), waits);
     expect(screen()).toHaveLength(11);
     await fail(lake, 'disk full');
@@ -164,16 +164,40 @@ describe('on a terminal', () => {
 
   test('one table is shown in full, until it is dropped', async () => {
     const lake = await lakeOf(['orders']);
-    const { ended, screen } = watch([lake.leader], 'shop.orders', {}, true);
+    const { ended, screen } = watch([lake.leader], 'shop.orders', {}, 12);
     await fail(lake, 'disk full\n\tat LakeWriter.write');
     await vi.waitFor(() => expect(screen()).toContain('  disk full'), waits);
     await drop(lake, 'orders');
     expect(await ended).toMatchObject({ problem: { code: 'UNKNOWN_TABLE' } });
   });
 
+  test('in a small pane there is the worst table alone, and what to do next', async () => {
+    const lake = await lakeOf(['clicks', 'orders', 'parts']);
+    await fail(lake, 'disk full');
+    const { screen } = watch([lake.leader], undefined, {}, 4);
+    const below = ['3 lake tables: 0 Scheduled, 3 Pending, 0 Tiering · 1 failing', expect.stringMatching(/^next: /)];
+    await vi.waitFor(() => expect(screen()).toEqual([expect.stringMatching(/^shop\.clicks {2}Pending, failing 1x/), ...below]), waits);
+    const least = watch([lake.leader], undefined, {}, 1);
+    await vi.waitFor(() => expect(least.screen()).toEqual(below), waits);
+    lake.leader.log.silenceMs = 60_000;
+    await lake.due();
+    await vi.waitFor(() => expect(least.screen()).toEqual([below[0], expect.stringMatching(/^as of .* does not reach/)]), waits);
+  });
+
+  test('it says since when a node has not heard from the log, until it has', async () => {
+    const lake = await lakeOf(['orders']);
+    lake.leader.log.silenceMs = 60_000;
+    const { screen } = watch([lake.leader], undefined, {}, 12);
+    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of \d\d:\d\d:\d\d: n1 does not reach the log$/), waits);
+    const { err } = watch([lake.leader], undefined, {});
+    await vi.waitFor(() => expect(err()).toMatch(/^as of \d\d:\d\d:\d\d: n1 does not reach the log\n$/), waits);
+    lake.leader.log.silenceMs = 0;
+    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/none failing$/), waits);
+  });
+
   test('it says since when no node answers, and shows what was so then', async () => {
     const lake = await lakeOf(['orders']);
-    const { err, screen } = watch([lake.leader], undefined, {}, true);
+    const { err, screen } = watch([lake.leader], undefined, {}, 12);
     await vi.waitFor(() => expect(screen()[1]).toContain('shop.orders'), waits);
     await lake.leader.server.close(0);
     await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of \d\d:\d\d:\d\d: .*connection refused; trying again$/), waits);
