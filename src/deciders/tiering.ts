@@ -86,7 +86,7 @@ function reportFault({ epoch }: State, row: TieringRow | undefined, report: Roun
   return rejection('FENCED_TIERING_EPOCH', 'tieringEpoch', detail);
 }
 
-/** What only a terminal acts on (ECMA-48): strings with their end, such as titles and links; colours, cursor and the like; all the others. */
+/** What only a terminal acts on (ECMA-48): strings with their end, such as titles and links; colours, cursor and the like; the others. */
 const terminalSequences = new RegExp(
   [
     String.raw`(?:ESC[\]PX^_]|[\u0090\u0098\u009D-\u009F])[^\u0007ESC\u009C]*(?:\u0007|ESC\\|\u009C)`,

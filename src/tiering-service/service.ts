@@ -244,7 +244,7 @@ export class TieringService {
     return takesMs < roundMs;
   }
 
-  /** What is left of a poll since the last round of the table: so long a table waits that is always due, or its rounds would never pause. */
+  /** What is left of a poll since the last round of the table: so long a table waits that is always due, or its rounds had no pause. */
   #pauseMs({ tableId }: Given): number {
     const endedAt = this.#endedAt.get(tableId);
     return endedAt === undefined ? 0 : Math.max(0, endedAt + this.#options.pollMs - performance.now());
