@@ -136,7 +136,7 @@ export const rejections = {
     remedy: 'Give the property a value as the message says, or leave it out; docs/catalog.md lists them. Nothing was changed.',
   },
   TABLE_EXISTS: { kind: 'conflict', remedy: 'Choose another name, or create it IF NOT EXISTS.' },
-  UNKNOWN_TABLE: { kind: 'missing', remedy: 'List the tables of the database with: SHOW TABLES. Nothing was changed.' },
+  UNKNOWN_TABLE: { kind: 'missing', remedy: 'List the tables of a database with: SHOW TABLES IN <database>. Nothing was changed.' },
   TOO_FEW_SERVERS: {
     kind: 'conflict',
     remedy: "Start more tablet servers, or ask for fewer replicas: WITH ('table.replication.factor' = '1'). Nothing was changed.",

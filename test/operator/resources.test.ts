@@ -218,7 +218,14 @@ describe('operations', () => {
     expect(value('chancery_append_seconds_count')).toBe(n1.node.state.index);
     expect(value('chancery_batch_events_sum')).toBe(n1.node.state.position);
     expect(value('chancery_http_requests_pending')).toBe(1); // This one.
-    for (const name of ['folded_events_total', 'fold_seconds_total', 'queued_requests', 'log_silence_seconds', 'batch_bytes_count'])
+    for (const name of [
+      'folded_events_total',
+      'fold_seconds_total',
+      'queued_requests',
+      'log_silence_seconds',
+      'log_ahead_seconds',
+      'batch_bytes_count',
+    ])
       expect(value(`chancery_${name}`), name).toBeGreaterThanOrEqual(0);
     expect(value('process_resident_memory_bytes')).toBeGreaterThan(0);
   });
@@ -268,6 +275,9 @@ describe('operations', () => {
       'get /v1/servers/{serverId}/assignment',
       'get /v1/state',
       'get /v1/status',
+      'get /v1/tiering/failures',
+      'get /v1/tiering/statuses',
+      'get /v1/tiering/stream',
       'get /v1/tokens',
       'get /v1/whoami',
       'patch /v1/configs',
@@ -289,6 +299,7 @@ describe('operations', () => {
       'post /v1/servers/{serverId}/registration',
       'post /v1/servers/{serverId}/shutdown',
       'post /v1/sql',
+      'post /v1/tiering/heartbeats',
       'post /v1/tokens',
       'put /v1/configs/{key}',
       'put /v1/servers/{serverId}/tag',

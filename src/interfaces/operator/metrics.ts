@@ -30,10 +30,10 @@ export interface MetricsParts {
 
 /** Everything measured about one node, in a registry of its own. */
 export function createMetrics(parts: MetricsParts): Metrics {
-  const { clock, log, node, streams, tls } = parts;
+  const { clock, node, tls } = parts;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  watchNode(registry, node, log, streams);
+  watchNode(registry, parts);
   watchServers(registry, () => node.state);
   watchRebalances(registry, node);
   watchTiering(registry, { state: () => node.state, now: () => clock.now() });
@@ -89,7 +89,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
 }
 
 /** What can be read off the node whenever somebody asks. */
-function watchNode(registry: Registry, node: Node, log: Pick<EventLog, 'silentForMs'>, streams: EventStreams): void {
+function watchNode(registry: Registry, { clock, log, node, streams }: MetricsParts): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `chancery_${name}`,
@@ -131,6 +131,11 @@ function watchNode(registry: Registry, node: Node, log: Pick<EventLog, 'silentFo
   gauge('has_fault', '1 when this node stopped serving.', () => (node.role === 'fault' ? 1 : 0));
   gauge('members', 'Nodes that are there.', () => node.status().members.length);
   gauge('log_silence_seconds', 'Since the log last answered.', () => log.silentForMs() / 1000);
+  gauge(
+    'log_ahead_seconds',
+    'By how much the newest entry is dated later than the clock of this node; 0 when it is not.',
+    () => Math.max(0, node.state.at - clock.now()) / 1000,
+  );
   gauge('event_streams', 'Readers that follow the history.', () => streams.count);
   counter('leader_changes_total', 'How often the lead was taken since the log began, by any node.', () => node.state.leadership.taken);
   counter('folded_events_total', 'Events folded from the log by this process.', () => node.replica.effort.events);
