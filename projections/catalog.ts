@@ -161,8 +161,10 @@ export const alteredProperties = (present: Properties, set: Properties, removed:
 export const partitionName = ({ partitionKeys }: Pick<TableRow, 'partitionKeys'>, spec: Properties): string =>
   partitionKeys.map((key) => spec[key] ?? '').join('$');
 export const databaseOf = (state: Catalog, database: string): DatabaseRow | undefined => state.databases.get(database);
-export const tableById = (state: Catalog, tableId: number): TableRow | undefined => state.tables.get(String(tableId));
-export function tableOf(state: Catalog, database: string, table: string): TableRow | undefined {
+/** What a table is found by. */
+export type TableNames = Pick<Catalog, 'tableIds' | 'tables'>;
+export const tableById = (state: Pick<Catalog, 'tables'>, tableId: number): TableRow | undefined => state.tables.get(String(tableId));
+export function tableOf(state: TableNames, database: string, table: string): TableRow | undefined {
   const id = state.tableIds.get(fullName({ database, table }));
   return id === undefined ? undefined : tableById(state, id);
 }

@@ -232,7 +232,7 @@ function leave(state: Writable<Tiering>, row: TieringRow): void {
 /** When a table's timer runs off, and its data in the lake is as old as it may become; epoch milliseconds. */
 export const dueAtOf = ({ freshnessMs, scheduledFrom }: Pick<TieringRow, 'freshnessMs' | 'scheduledFrom'>): number =>
   Math.min(scheduledFrom + freshnessMs, Number.MAX_SAFE_INTEGER);
-export const tieringOf = (state: Tiering, tableId: number): TieringRow | undefined => state.byTable.get(String(tableId));
+export const tieringOf = (state: Pick<Tiering, 'byTable'>, tableId: number): TieringRow | undefined => state.byTable.get(String(tableId));
 /** The table that has been Pending for longest. */
 export function firstPending(state: Tiering): TieringRow | undefined {
   const tableId = state.queue.get(String(state.queueHead));

@@ -99,6 +99,13 @@ describe('past failures', () => {
   });
 });
 
+test('statuses come in pages of at most a thousand', async () => {
+  const lake = await started();
+  await lake.table('shop', 'orders');
+  expect(faultOf(await lake.statuses('?limit=1001')).slice(0, 3)).toEqual([400, 'MALFORMED_REQUEST', 'limit']);
+  expect((await lake.statuses('?limit=1000')).json).toMatchObject({ total: 1 });
+});
+
 describe('the stream', () => {
   const told = (text: string): readonly Json[] => [...text.matchAll(/^data: (.+)\n\n/gm)].map(([, json = '']) => JSON.parse(json) as Json);
   /** Follows until there is enough, while something is done. */
@@ -156,6 +163,24 @@ describe('the stream', () => {
       ['orders', 'Pending', undefined],
     ]);
     expect(ended[2]).toMatchObject({ table: 'orders', status: 'Removed', tieringEpoch: 1 });
+  });
+
+  test('tells of changes alone to who asks for no more', async () => {
+    const lake = await started(['n1', 'n2']);
+    await lake.table('shop', 'orders');
+    await lake.table('shop', 'items');
+    const { position } = lake.leader.node.state;
+    let isDue = false;
+    const text = await readStream(`${lake.follower.url}/v1/tiering/stream?changesOnly=true&atLeast=${position}`, {}, (sent) => {
+      // Whatever happens after the greeting is told.
+      if (!isDue && sent.includes(': follows all lake tables')) {
+        isDue = true;
+        void lake.due();
+      }
+      return told(sent).length >= 2;
+    });
+    const ended = told(text).map((row) => [row['table'], row['status']].join(' '));
+    expect(new Set(ended)).toEqual(new Set(['orders Pending', 'items Pending']));
   });
 
   test('of what is not there is refused', async () => {

@@ -173,7 +173,7 @@ function registerRoutes(
   const { authenticator, streams } = own;
   const copying = new CopyingBoard(node, parts);
   void http.register(rebalanceRoutes, { node, rebalancing: parts.rebalancing, copying, authenticator, streams });
-  void http.register(tieringRoutes, { node, history, authenticator, streams });
+  void http.register(tieringRoutes, { node, history, authenticator, streams, clock });
   void http.register(statusRoutes, { node, appends: own.metrics.appends });
   void http.register(sqlRoutes, {
     node,

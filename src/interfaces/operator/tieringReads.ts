@@ -8,14 +8,15 @@ import type { Authenticator } from '../../authentication/authenticator.ts';
 import type { History } from '../../engine/history/port.ts';
 import type { Node } from '../../engine/node.ts';
 import { faultOfScope, TieringListing, type TieringScope } from '../../engine/tieringListing.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
 import { stillDenied } from './authorization.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { malformed, problemOfRejection, Refused } from './problems.ts';
 import { readQuery, readState, tablesOf, wholeNumber } from './requests.ts';
-import { TieringFeed } from './tieringFeed.ts';
+import { FeedTurns, TieringFeed } from './tieringFeed.ts';
 
-const pageLimits = { statuses: 10_000, defaultStatuses: 1000, failures: 1000, defaultFailures: 100, failureOffset: 100_000 } as const;
+const pageLimits = { statuses: 1000, failures: 1000, defaultFailures: 100, failureOffset: 100_000 } as const;
 const count = z.number().int().min(0);
 const time = z.number().int().describe('Epoch milliseconds.');
 const tags = ['tiering'];
@@ -25,6 +26,10 @@ const limitOf = (most: number, usual: number) =>
     .refine((wanted) => wanted >= 1 && wanted <= most, `from 1 to ${most}`)
     .default(usual)
     .describe(`How many at most, up to ${most}; default ${usual}.`);
+const flag = z
+  .enum(['true', 'false'])
+  .default('false')
+  .transform((word) => word === 'true');
 const scope = {
   database: databaseName.optional().describe('The tables of this one alone.'),
   table: tableName.optional().describe('This one alone; its database is to be named, too.'),
@@ -70,16 +75,17 @@ const statusesQuery = z.strictObject({
     .enum(['name', 'worst'])
     .default('name')
     .describe('worst: those that failed most often in a row first, then those that are latest. Default: by name.'),
-  failing: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((word) => word === 'true')
-    .describe('true: those alone whose newest round failed.'),
-  limit: limitOf(pageLimits.statuses, pageLimits.defaultStatuses),
+  failing: flag.describe('true: those alone whose newest round failed.'),
+  limit: limitOf(pageLimits.statuses, pageLimits.statuses),
   offset: wholeNumber.default(0).describe('How many to leave out at the beginning.'),
   ...readQuery,
 });
 
+const streamQuery = z.strictObject({
+  ...scope,
+  changesOnly: flag.describe('true: without a message for each table at the beginning.'),
+  ...readQuery,
+});
 const changeJson = statusJson
   .extend({
     status: z.enum([...restingStates, 'Removed']).describe('Removed: it is dropped, or not tiered any more; the rest is how it was.'),
@@ -123,6 +129,7 @@ export interface TieringReadParts {
   readonly history: Pick<History, 'failures'>;
   readonly authenticator: Pick<Authenticator, 'standing'>;
   readonly streams: EventStreams;
+  readonly clock: Clock;
 }
 
 /** Statuses, as they are and as they change, and past failures. */
@@ -143,8 +150,9 @@ function checkScope(state: State, scoped: TieringScope): void {
   if (fault !== undefined) throw new Refused(problemOfRejection(fault));
 }
 
-const statusRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, { authenticator, node, streams }) => {
+const statusRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, { authenticator, clock, node, streams }) => {
   const listing = new TieringListing();
+  const turns = new FeedTurns();
   http.get(
     '/v1/tiering/statuses',
     { schema: { summary: 'Where lake tables stand', tags, querystring: statusesQuery, response: { 200: statusesJson, ...refusals } } },
@@ -161,17 +169,20 @@ const statusRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, { aut
   const schema = {
     summary: 'Where lake tables stand, and each change of that',
     description:
-      'First a message for each table, in no order; then one for each that changes. What changes several times at once is told in one.',
+      'First a message for each table, in no order; then one for each that changes. What changes several times at once is told in one. ' +
+      'A reader that takes more than a minute for what there is to tell is cut off, and begins anew.',
     tags,
-    querystring: z.strictObject({ ...scope, ...readQuery }),
+    querystring: streamQuery,
     response: stream,
   };
   // HEAD would never be answered in full.
   http.get('/v1/tiering/stream', { schema, exposeHeadRoute: false }, async (request, reply) => {
-    const { database, table, ...read } = request.query;
+    const { changesOnly, database, table, ...read } = request.query;
     const { state } = await readState(node, read);
     checkScope(state, { database, table });
-    streams.show(reply, new TieringFeed({ node, scope: { database, table }, denied: stillDenied(node, authenticator, request) }));
+    const denied = stillDenied(node, authenticator, request);
+    const known = changesOnly ? { known: state } : {};
+    streams.show(reply, new TieringFeed({ node, clock, turns, scope: { database, table }, ...known, denied }));
     return reply;
   });
 };
