@@ -34,7 +34,7 @@ const reportAnswers = z.array(z.object({ tableId, refusal: z.object({ code: z.st
 const heartbeatAnswer = z.object({
   position: z.int().min(0),
   coordinatorEpoch: z.int().min(0),
-  table: table.optional(),
+  table: table.extend({ timeoutMs: z.int().min(1).optional() }).optional(),
   failed: reportAnswers,
   tiering: reportAnswers,
   finished: reportAnswers,

@@ -43,6 +43,8 @@ export class TieringService {
   #isStopping = false;
   /** When a table is asked for again, in time of `performance.now()`. */
   #askAt = 0;
+  /** After how long without a heartbeat that names it the coordinator gives a round up: what it said last. */
+  #timeoutMs = Number.POSITIVE_INFINITY;
   /** When rounds of a table ended that did so less than a poll ago, the latest last, in time of `performance.now()`. */
   readonly #endedAt = new Map<number, number>();
   #loop: Promise<void> = Promise.resolve();
@@ -158,8 +160,9 @@ export class TieringService {
     }
   }
 
+  /** Three heartbeats come within the time after which the coordinator gives a round up. */
   get #renewMs(): number {
-    return Math.min(renewMs, this.#options.pollMs / 3);
+    return Math.min(renewMs, this.#options.pollMs / 3, this.#timeoutMs / 3);
   }
 
   get #answerMs(): number {
@@ -190,8 +193,11 @@ export class TieringService {
     });
     const { dropped, isToBeSaidAgain } = this.#rounds.answered(heartbeat, answer);
     for (const { code, detail, given } of dropped) logger.warn({ ...given, code }, `a round is dropped: ${detail}`);
-    if (answer.table !== undefined) this.#take(answer.table, answer.position);
-    else if (heartbeat.wantsTable) this.#askAt = now + pollMs;
+    if (answer.table !== undefined && heartbeat.wantsTable) {
+      const { timeoutMs: silentMs, ...given } = answer.table;
+      this.#timeoutMs = silentMs ?? Number.POSITIVE_INFINITY;
+      this.#take(given, answer.position);
+    } else if (heartbeat.wantsTable) this.#askAt = now + pollMs;
     // A round that was dropped may have kept the coordinator from handing out its table again.
     if (dropped.length > 0) this.#askAt = 0;
     await this.#tell();

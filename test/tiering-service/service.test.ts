@@ -9,7 +9,7 @@ import type { Stream } from '../../src/cli/terminal.ts';
 import { checkService } from '../../src/cli/tieringService.ts';
 import type { HttpFetch } from '../../src/node-client/nodes.ts';
 import { removeFault, setFault, statusIn } from '../../src/tiering-service/lake.ts';
-import { silent } from '../support/nodes.ts';
+import { caller, silent } from '../support/nodes.ts';
 import { TcpProxy } from '../support/tcpProxy.ts';
 import { folder, happened, lakeCluster, patience, Recorder, roundsIn, statusOf, tieringService } from './support.ts';
 
@@ -42,6 +42,18 @@ test('it has so many tables at a time as it was told, and gets to all of them', 
   await expect.poll(() => happened(lake).filter((one) => one.startsWith('Finished')).length, patience).toBe(7);
   const atOnce = recorder.heartbeats.map(({ failed, finished, tiering }) => failed.length + finished.length + tiering.length);
   expect(Math.max(...atOnce)).toBe(3);
+});
+
+test('a round that takes longer than the time-out is renewed as often as the answer asks for, however seldom it polls', async () => {
+  const lake = await lakeCluster();
+  await lake.table('shop', 'orders');
+  const timeout = { key: 'chancery.tiering.round-timeout', op: 'set', value: '600 ms' } as const;
+  await lake.leader.node.submit({ name: 'alterClusterConfigs', changes: [timeout] }, caller);
+  await lake.due();
+  const recorder = new Recorder();
+  await tieringService([lake.leader.url], { fetch: recorder.fetch, pollMs: 30_000, roundMs: 60_000 });
+  const renewals = (): number => recorder.heartbeats.filter(({ tiering }) => tiering.length > 0).length;
+  await expect.poll(renewals, patience).toBeGreaterThan(3);
 });
 
 test('rounds fail with the text of a file until it is gone; a table that fails is not asked for all the time', async () => {
