@@ -3,7 +3,9 @@ import type { State } from '../../projections/state.ts';
 import { Table } from '../../projections/table.ts';
 import { dueAtOf, type Tiering, type TieringRow, tieringOf } from '../../projections/tiering.ts';
 import type { RestingState } from '../../projections/tieringStates.ts';
+import { databaseResource, tableResource } from '../deciders/resources.ts';
 import { type Rejection, rejection } from '../rejection.ts';
+import type { Sees } from './catalogListing.ts';
 
 /** What is told of a lake table. Times are epoch milliseconds. */
 export interface TieringStatus {
@@ -85,13 +87,18 @@ export interface TieringPage {
   readonly failing: number;
 }
 
-/** @returns UNKNOWN_DATABASE, UNKNOWN_TABLE */
-export function faultOfScope({ catalog }: State, { database, table }: TieringScope): Rejection | undefined {
+/**
+ * What is missing, for those alone who may know: others are told nothing, as of a table that is there and is not tiered.
+ * @param sees whether whoever asks may DESCRIBE it
+ * @returns UNKNOWN_DATABASE, UNKNOWN_TABLE
+ */
+export function faultOfScope({ catalog }: State, { database, table }: TieringScope, sees: Sees): Rejection | undefined {
   if (database === undefined) return undefined;
-  if (databaseOf(catalog, database) === undefined)
-    return rejection('UNKNOWN_DATABASE', 'database', `Database '${database.slice(0, 201)}' does not exist.`);
-  if (table === undefined || tableOf(catalog, database, table) !== undefined) return undefined;
-  return rejection('UNKNOWN_TABLE', 'table', `Table '${database}.${table.slice(0, 201)}' does not exist.`);
+  const isMissing = databaseOf(catalog, database) === undefined && sees(databaseResource(database));
+  const noDatabase = () => rejection('UNKNOWN_DATABASE', 'database', `Database '${database.slice(0, 201)}' does not exist.`);
+  if (table === undefined) return isMissing ? noDatabase() : undefined;
+  if (tableOf(catalog, database, table) !== undefined || !sees(tableResource({ database, table }))) return undefined;
+  return isMissing ? noDatabase() : rejection('UNKNOWN_TABLE', 'table', `Table '${database}.${table.slice(0, 201)}' does not exist.`);
 }
 
 interface Named {
@@ -121,7 +128,7 @@ export class TieringListing {
   #ranked: Table<TieringRow> = Table.empty();
   #byRank: readonly Ranked[] = [];
 
-  /** @param query about a scope that `faultOfScope` has nothing against */
+  /** Of what is not there, an empty page. */
   page(state: State, query: TieringQuery): TieringPage {
     this.#catchUp(state);
     const { tiering } = state;

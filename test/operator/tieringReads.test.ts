@@ -245,9 +245,10 @@ describe('a report as an act', () => {
   });
 });
 
-test('who is known may see statuses; reporting needs WRITE, past failures DESCRIBE on the cluster', async () => {
+/** A node that authorizes: `root` may do everything. @returns with who asks */
+async function guarded(...names: readonly string[]): Promise<{ lake: LakeCluster; as: (name: string) => { authorization: string } }> {
   const hash = await hashPassword('right', { memoryKiB: 8, passes: 1, lanes: 1 });
-  const users = new Map(['root', 'tier', 'dana', 'eve'].map((name) => [name, hash]));
+  const users = new Map(['root', ...names].map((name) => [name, hash]));
   const sealer = createSealer([{ keyId: 'k1', key: Buffer.alloc(32) }], 'k1');
   const lake = new LakeCluster();
   closers.push(() => lake.stop());
@@ -256,9 +257,43 @@ test('who is known may see statuses; reporting needs WRITE, past failures DESCRI
   const state = () => lake.leader.node.state;
   const authenticator = new Authenticator({ mode: 'required', users, state, sealer, clock: lake.clock });
   await lake.join(['n1'], { authenticator, sealer, staticConfigs });
+  return { lake, as: (name) => ({ authorization: `Basic ${Buffer.from(`${name}:right`).toString('base64')}` }) };
+}
+
+test('whether there is a table or a database is told to those alone who may DESCRIBE it', async () => {
+  const { as, lake } = await guarded('dana', 'eve', 'tina');
+  await lake.table('shop', 'orders');
+  await lake.table('shop', 'secret', { 'table.datalake.enabled': 'false' });
+  const entry = { permission: 'ALLOW', operation: 'DESCRIBE' };
+  const acls = [
+    { ...entry, principal: 'User:dana', resource: 'shop' },
+    { ...entry, principal: 'User:dana', resource: 'nowhere' },
+    { ...entry, principal: 'User:tina', resource: 'shop.x' },
+    { ...entry, principal: 'User:tina', resource: 'nowhere.x' },
+  ];
+  const granted = await call(`${lake.leader.url}/v1/acls`, { body: { acls }, headers: as('root') });
+  expect(granted.status, granted.text).toBe(200);
+  const asked = ['shop&table=secret', 'shop&table=x', 'shop', 'nowhere', 'nowhere&table=x'];
+  const told = (name: string) =>
+    Promise.all(
+      asked.map(async (query) => {
+        const { json } = await call(`${lake.leader.url}/v1/tiering/statuses?database=${query}`, { headers: as(name) });
+        return json['code'] ?? json['total'];
+      }),
+    );
+  expect(await told('eve')).toEqual([0, 0, 1, 0, 0]);
+  expect(await told('dana')).toEqual([0, 'UNKNOWN_TABLE', 1, 'UNKNOWN_DATABASE', 'UNKNOWN_DATABASE']);
+  expect(await told('tina'), 'a table alone').toEqual([0, 'UNKNOWN_TABLE', 1, 0, 'UNKNOWN_TABLE']);
+  const stream = (query: string) =>
+    readStream(`${lake.leader.url}/v1/tiering/stream?${query}`, as('eve'), (sent) => sent.includes('\n: follows'));
+  expect(await stream('database=shop&table=x')).toContain(': follows shop.x');
+  expect(await stream('database=shop&table=secret')).toContain(': follows shop.secret');
+});
+
+test('who is known may see statuses; reporting needs WRITE, past failures DESCRIBE on the cluster', async () => {
+  const { as, lake } = await guarded('tier', 'dana', 'eve');
   await lake.table('shop', 'orders');
   await lake.due();
-  const as = (name: string) => ({ authorization: `Basic ${Buffer.from(`${name}:right`).toString('base64')}` });
   const entry = { resource: 'CLUSTER', permission: 'ALLOW' };
   const acls = [
     { ...entry, principal: 'User:tier', operation: 'WRITE' },

@@ -313,7 +313,7 @@ const refused = (code: RejectionCode, field: string, detail: string): Refused =>
   new Refused(problemOfRejection(rejection(code, field, detail)));
 
 /** What the caller may see of lists. */
-const seenBy = (state: State, request: FastifyRequest): ((resource: AclResource) => boolean) =>
+export const seenBy = (state: State, request: FastifyRequest): ((resource: AclResource) => boolean) =>
   isAuthorizing(state) ? mayDescribe(state, askerOf(request)) : () => true;
 
 /** @throws Refused with AUTHORIZATION_DENIED for who may not DESCRIBE it, whether it is there or not */

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { databaseName, tableId, tableName } from '../../../events/catalog.ts';
@@ -11,6 +12,7 @@ import { faultOfScope, TieringListing, type TieringScope } from '../../engine/ti
 import type { Clock } from '../../ports/clock.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
 import { stillDenied } from './authorization.ts';
+import { seenBy } from './catalog.ts';
 import type { EventStreams } from './eventStreams.ts';
 import { malformed, problemOfRejection, Refused } from './problems.ts';
 import { readQuery, readState, tablesOf, wholeNumber } from './requests.ts';
@@ -144,9 +146,9 @@ function checkNamed({ database, table }: TieringScope): void {
 }
 
 /** @throws Refused with UNKNOWN_DATABASE, UNKNOWN_TABLE or MALFORMED_REQUEST */
-function checkScope(state: State, scoped: TieringScope): void {
+function checkScope(state: State, scoped: TieringScope, request: FastifyRequest): void {
   checkNamed(scoped);
-  const fault = faultOfScope(state, scoped);
+  const fault = faultOfScope(state, scoped, seenBy(state, request));
   if (fault !== undefined) throw new Refused(problemOfRejection(fault));
 }
 
@@ -159,7 +161,7 @@ const statusRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, { aut
     async (request, reply) => {
       const { failing: isFailing, ...query } = request.query;
       const { provenance, state } = await readState(node, query);
-      checkScope(state, query);
+      checkScope(state, query, request);
       const { tables, ...more } = listing.page(state, { ...query, isFailing });
       stampProvenance(reply, provenance);
       return reply.send({ tables: [...tables], ...more, provenance });
@@ -179,7 +181,7 @@ const statusRoutes: FastifyPluginAsyncZod<TieringReadParts> = async (http, { aut
   http.get('/v1/tiering/stream', { schema, exposeHeadRoute: false }, async (request, reply) => {
     const { changesOnly, database, table, ...read } = request.query;
     const { state } = await readState(node, read);
-    checkScope(state, { database, table });
+    checkScope(state, { database, table }, request);
     const denied = stillDenied(node, authenticator, request);
     const known = changesOnly ? { known: state } : {};
     streams.show(reply, new TieringFeed({ node, clock, turns, scope: { database, table }, ...known, denied }));
