@@ -37,7 +37,9 @@ export const lakeTableAdded = defineEvent('LakeTableAdded', {
   data: z.strictObject({
     ...table,
     freshnessMs,
-    tieringEpoch: tieringEpoch.describe('0; of a table that was switched off before, one more than then: what is still reported of it is of an older round.'),
+    tieringEpoch: tieringEpoch.describe(
+      '0; of a table that was switched off before, one more than then: late reports are on older rounds.',
+    ),
     because: z
       .enum(['NEW', 'FOUND'])
       .describe('NEW: it was created so, or tiering was switched on. FOUND: a leader found it in a log from before tiering was kept.'),

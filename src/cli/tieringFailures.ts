@@ -119,7 +119,8 @@ export function renderFailures(
     const { count, newest: last } = group;
     const { because, durationMs, failuresInRow, position, service, tieringEpoch } = last;
     const how = because === 'TIMED_OUT' ? 'timed out' : 'failed';
-    const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)} · position ${grouped(position)}`;
+    const where = `position ${grouped(position)}`;
+    const what = `round ${grouped(tieringEpoch)} at ${harmless(service)} ${how} after ${renderSpan(durationMs)} · ${where}`;
     const inRow = failuresInRow <= count ? '' : ` · ${grouped(failuresInRow)} failures in a row`;
     const often = styled(out, env, 'dim', `${sameWords(group, now)}${inRow}`);
     const head = `${styled(out, env, 'red', nameOf(last))}  ${renderTime(last.at, now)}  ${what}${often}`;

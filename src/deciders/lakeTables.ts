@@ -45,8 +45,8 @@ export function joining({ tiering }: State, table: LakeTable, because: 'NEW' | '
 }
 
 /**
- * What follows for the tiering of a table that was created, or whose properties changed; at most one event. While there are nodes that could
- * not read it none: the table is taken in later, as one that is found.
+ * What follows for the tiering of a table that was created, or whose properties changed; at most one event. While there are nodes that
+ * could not read it none: the table is taken in later, as one that is found.
  */
 export function lakeChange(state: State, table: LakeTable): readonly TieringEvent[] {
   const row = tieringOf(state.tiering, table.tableId);

@@ -33,8 +33,8 @@ export class TieringRounds {
   }
 
   /**
-   * A heartbeat renews the rounds that it rightly names. Being handed a table again is no word of it: a service that dies of a table whenever
-   * it is given it would keep it for ever.
+   * A heartbeat renews the rounds that it rightly names. Being handed a table again is no word of it: a service that dies of a table
+   * whenever it is given it would keep it for ever.
    */
   answered(command: Command, outcome: Outcome): void {
     if (command.name !== 'tieringHeartbeat' || outcome.kind !== 'done') return;

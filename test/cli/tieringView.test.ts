@@ -305,7 +305,8 @@ describe('failures', () => {
   test('have their errors in full', () => {
     const timedOut: TieringFailure = { ...failure(2, 1, 60, 'No heartbeat'), because: 'TIMED_OUT', durationMs: 2 * minute };
     expect(renderFailures([failure(1, 7, 1, 'full\nof it'), failure(1, 6, 30, 'full\nof it'), timedOut], paper, now)).toEqual([
-      'shop.t1  13:59:59  round 7 at s1 failed after 12 s · position 999 · same error at least 2 times, since before 13:59:30 · 7 failures in a row',
+      'shop.t1  13:59:59  round 7 at s1 failed after 12 s · position 999 · ' +
+        'same error at least 2 times, since before 13:59:30 · 7 failures in a row',
       '  full',
       '  of it',
       'shop.t2  13:59:00  round 1 at s1 timed out after 2 min · position 940',
