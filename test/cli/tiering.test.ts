@@ -37,7 +37,7 @@ async function fail(lake: LakeCluster, error = disk): Promise<void> {
 /** Without times, which around midnight have a day and widen their column. */
 const timeless = (text: string): string =>
   text
-    .replace(/(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d/g, 'hh:mm:ss')
+    .replace(/(yesterday |\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d/g, 'hh:mm:ss')
     .replace(/after \d+ m?s/g, 'after N')
     .replace(/position \d+/g, 'position P')
     .replace(/(?<=\S) {2,}/g, '  ');

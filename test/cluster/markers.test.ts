@@ -234,6 +234,7 @@ async function searchOperator(subject: Subject, search: Search): Promise<void> {
     '/v1/log': '?after=0&limit=1000',
     '/v1/authorization': '?principal=User:dana&operation=READ&resource=cluster',
     '/v1/state': '?at=1000000',
+    '/v1/tiering/stream': '?database=nowhere', // Streams do not end: what this one tells is in the statuses.
   };
   const routes = Object.entries(paths).flatMap(([path, { get }]) => (get === undefined ? [] : [path]));
   expect(routes.length).toBeGreaterThan(12);
