@@ -42,8 +42,10 @@ test('up, a write on a follower, the leader killed, a write again, down by every
     chancery(['sql', '--operator', operator, `CALL sys.set_cluster_configs('datalake.paimon.note', '${value}')`], { cwd });
   expect((await set('one', follower?.url ?? '')).out).toContain(' · in force on 3 of 3 nodes\n');
   const asked = 'SELECT server_id, status, rack FROM sys.servers ORDER BY server_id';
-  const listed = await chancery(['sql', '--operator', follower?.url ?? '', '--csv', asked], { cwd });
-  expect(listed.out).toBe('server_id,status,rack\r\n0,LIVE,r1\r\n1,LIVE,r2\r\n2,LIVE,r3\r\n');
+  // A follower hears of them a moment later.
+  await expect
+    .poll(async () => (await chancery(['sql', '--operator', follower?.url ?? '', '--csv', asked], { cwd })).out, { timeout: 20_000 })
+    .toBe('server_id,status,rack\r\n0,LIVE,r1\r\n1,LIVE,r2\r\n2,LIVE,r3\r\n');
   const second = await chancery(['cluster', 'up'], { cwd });
   expect(second.status).toBe(1);
   expect(second.err).toContain(`a cluster runs in ${cwd}/cluster already, process ${first.running.child.pid}\n`);
