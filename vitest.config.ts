@@ -18,6 +18,8 @@ const cluster = [
 /** Tests that need a Docker engine: `npm run test:compose`. */
 const compose = ['test/compose/**/*.test.ts'];
 
+const seed = 'test/support/seed.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -27,6 +29,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...cluster, ...compose],
+          setupFiles: [seed],
           testTimeout: 20_000,
           hookTimeout: 20_000,
           maxWorkers: 2,
@@ -38,6 +41,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: cluster,
+          setupFiles: [seed],
           testTimeout: 3 * minutes,
           hookTimeout: 2 * minutes,
           maxWorkers: 1, // Each file starts processes of its own; two at once would measure each other.

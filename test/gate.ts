@@ -4,6 +4,7 @@
  * given (a test file, `-t name`) goes to vitest. The last line counts: `N passed, N failed`; a run without tests is a failure.
  */
 import { spawnSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,12 +58,24 @@ function runVitest(projects: readonly string[], more: readonly string[]): Count 
       `--outputFile.json=${file}`,
       ...more,
     ];
-    const { status } = spawnSync('vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const seed = process.env['CHANCERY_SEED'] ?? seedOfTree();
+    console.log(`random cases: CHANCERY_SEED=${seed}`);
+    const env = { ...process.env, CHANCERY_SEED: seed };
+    const { status } = spawnSync('vitest', args, { env, stdio: ['ignore', 'inherit', 'inherit'] });
     if (!existsSync(file)) return { passed: 0, failed: 1, skipped: 0 };
     return countOf(JSON.parse(readFileSync(file, 'utf8')) as Report, status === 0);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * The seed of random cases follows from the files committed last: every commit is tried with other cases, and whoever runs the gate on
+ * the same commit gets the same verdict. Without git (a source archive) it is drawn.
+ */
+function seedOfTree(): string {
+  const { stdout, status } = spawnSync('git', ['rev-parse', 'HEAD^{tree}'], { encoding: 'utf8' });
+  return String(status === 0 ? Number.parseInt(stdout.slice(0, 7), 16) : randomInt(2 ** 28));
 }
 
 /** The cluster tests run Debian's ZooKeeper. Where it is missing and may be installed, it is; elsewhere the tests themselves fail. */

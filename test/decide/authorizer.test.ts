@@ -206,7 +206,7 @@ interface Entry {
   readonly host: string;
 }
 const anyEntry: fc.Arbitrary<Entry> = fc.record({
-  effect: fc.constantFrom('ALLOW', 'ALLOW', ...aclEffects),
+  effect: fc.constantFrom('ALLOW', ...aclEffects),
   operation: fc.constantFrom(...aclOperations),
   resource: fc.constantFrom(...resources),
   principal: fc.constantFrom(...principals, '*:*'),
@@ -294,5 +294,6 @@ test('10,000 random requests are decided as an oracle decides them that looks at
   );
   const total = Object.values(counts).reduce((a, b) => a + b);
   if (process.env['CHANCERY_RUNS'] !== undefined) console.log(`${total} pairs: ${JSON.stringify(counts)}`);
-  for (const [outcome, count] of Object.entries(counts)) expect(count / total, outcome).toBeGreaterThan(0.05);
+  // Far below what is drawn (8 % are denied), so that chance does not fail it: it is to show that each outcome was put to the test.
+  for (const [outcome, count] of Object.entries(counts)) expect(count / total, outcome).toBeGreaterThan(0.02);
 });
