@@ -30,8 +30,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...cluster, ...compose],
           setupFiles: [seed],
-          testTimeout: 20_000,
-          hookTimeout: 20_000,
+          testTimeout: minutes,
+          hookTimeout: minutes,
           maxWorkers: 2,
           isolate: false, // Modules hold no state, so files may share them; loading them for each was a third of the work.
           sequence: { groupOrder: 0 },

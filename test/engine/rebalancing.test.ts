@@ -16,7 +16,7 @@ import { rejection } from '../../src/rejection.ts';
 import { Fleet, processOf, type Settled, settle } from '../support/fleet.ts';
 import { caller, silent, TestCluster } from '../support/nodes.ts';
 
-const waits = { timeout: 10_000, interval: 2 };
+const waits = { timeout: 30_000, interval: 2 };
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();

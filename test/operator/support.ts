@@ -139,7 +139,7 @@ export class ServedCluster {
     for (const close of this.#closers) await close();
   }
 }
-export const waits = { timeout: 10_000, interval: 20 };
+export const waits = { timeout: 30_000, interval: 20 };
 
 export async function freePort(): Promise<number> {
   const { createServer } = await import('node:net');
@@ -175,8 +175,13 @@ export async function call(
   return { status: response.status, headers: response.headers, text, json: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} };
 }
 
+/** Asks again while the history process is still reading the log, as its refusal says. */
 export const sql = (url: string, statement: string, more: object = {}): Promise<Answer> =>
-  call(`${url}/v1/sql`, { body: { statement, ...more } });
+  vi.waitFor(async () => {
+    const answer = await call(`${url}/v1/sql`, { body: { statement, ...more } });
+    if (answer.text.includes('the history process is still reading the log')) throw new Error(answer.text);
+    return answer;
+  }, waits);
 
 /** Bytes that no HTTP client would send. @returns what came back until the connection ended. */
 export async function rawExchange(port: number, bytes: string): Promise<string> {

@@ -123,10 +123,12 @@ describe('a thread that fails is an answer, and the next plan has another one', 
   });
 
   test('fails when nobody waits for it', async () => {
-    const answers =
-      "parentPort.postMessage({ kind: 'broken', message: 'an answer' }); setImmediate(() => { throw new Error('a fault'); });";
-    const made = planner({}, `parentPort.on('message', () => { ${answers} });`);
+    const heard = join(folder, 'heard');
+    const faults = `setInterval(() => { if (existsSync(${JSON.stringify(heard)})) throw new Error('a fault'); }, 5);`;
+    const answers = `parentPort.on('message', () => { parentPort.postMessage({ kind: 'broken', message: 'an answer' }); ${faults} });`;
+    const made = planner({}, `import { existsSync } from 'node:fs'; ${answers}`);
     expect(messageOf(await made.plan(large, goals))).toBe('an answer');
+    writeFileSync(heard, '');
     await expect.poll(threads).toBe(0); // And this process is still here.
   });
 

@@ -83,4 +83,4 @@ export async function equalReplicas(endpoints: readonly string[], bucketId: numb
     .toBe(true);
 }
 
-export const patience = { timeout: 8000, interval: 20 } as const;
+export const patience = { timeout: 30_000, interval: 20 } as const;

@@ -12,7 +12,7 @@ import { TieringService } from '../../src/tiering-service/service.ts';
 import { LakeCluster } from '../operator/tieringSupport.ts';
 import { silent } from '../support/nodes.ts';
 
-export const patience = { timeout: 8000, interval: 20 } as const;
+export const patience = { timeout: 30_000, interval: 20 } as const;
 
 /** A directory that goes with the test. */
 export function folder(): string {
