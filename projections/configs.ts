@@ -58,11 +58,18 @@ export function* keysInForce(state: Configs): Generator<string> {
  * default, and so has a value that this release cannot read: one bad value, let in by another release, must not stop a component.
  */
 export function readConfig<K extends KnownKey>(key: K, value: ConfigValue): ValueOf<K> {
+  const text = value.kind === 'text' ? value.text : undefined;
+  const known = newestRead.get(key);
+  if (known !== undefined && known.text === text) return known.value as ValueOf<K>;
   const definition = configKeyOf(key);
-  const parsed = value.kind === 'text' ? definition?.type.parse(value.text) : undefined;
+  const parsed = text === undefined ? undefined : definition?.type.parse(text);
   const fallback = definition?.default === undefined ? undefined : definition.type.parse(definition.default);
-  return (parsed ?? fallback) as ValueOf<K>;
+  const read = (parsed ?? fallback) as ValueOf<K>;
+  newestRead.set(key, { text, value: read });
+  return read;
 }
+/** By key the text that was read last, and its value: requests ask for the same ones again and again. */
+const newestRead = new Map<KnownKey, { readonly text: string | undefined; readonly value: unknown }>();
 /** The value of a known key that is in force. */
 export const configOf = <K extends KnownKey>(state: Configs, key: K): ValueOf<K> => readConfig(key, effectiveConfig(state, key));
 export const integerOf = (state: Configs, key: KeyOf<'Integer'>): number => configOf(state, key);

@@ -56,12 +56,37 @@ export function hashOfKey(key: string): number {
   return hash;
 }
 
-/** The hash with its bits stirred (MurmurHash3's last step), for each level of the tree looks at four of them. */
+/** So many keys that are consecutive whole numbers lie in one leaf; only the last level of the tree tells them apart. */
+const neighbours = fanOut;
+
+/**
+ * Where a key lies: its hash with the bits stirred, for each level of the tree looks at four of them. Whole numbers are ids and places in
+ * queues, and what is done to one is soon done to the next: with its neighbours in one leaf, a batch copies that leaf once for all of them.
+ */
 function scattered(key: string): number {
-  let hash = hashOfKey(key);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  const number = wholeNumber(key);
+  if (number < 0) return stirred(hashOfKey(key));
+  const group = Math.floor(number / neighbours);
+  return (stirred(group) & (2 ** (hashBits - bitsPerLevel) - 1)) | ((number % neighbours) << (hashBits - bitsPerLevel));
+}
+
+/** MurmurHash3's last step. */
+function stirred(bits: number): number {
+  let hash = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return hash ^ (hash >>> 16);
+}
+
+/** A number of at most nine digits, else -1. Any function of the key would do: numbers with leading zeros need not be told apart. */
+function wholeNumber(key: string): number {
+  if (key.length === 0 || key.length > 9) return -1;
+  let number = 0;
+  for (let i = 0; i < key.length; i += 1) {
+    const digit = key.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
 }
 const branchAt = (hash: number, shift: number): number => (hash >>> shift) & (fanOut - 1);
 

@@ -6,40 +6,40 @@ import { type RestingState, restingAfter } from './tieringStates.ts';
 
 /**
  * A lake table. New, Initialized, Tiered and Failed are passed through within one event, so it rests as Scheduled, Pending or Tiering.
- * Times are epoch milliseconds.
+ * Times are epoch milliseconds. Every row has every property, in order: rows of one form are copied several times as fast.
  */
 export interface TieringRow {
   /** When its newest round failed, unless one went well since. The text is absent when the service gave none. */
-  readonly errorAt?: number;
-  readonly errorText?: string;
+  readonly errorAt: number | undefined;
+  readonly errorText: string | undefined;
   /** When the first of the rounds in `failuresInRow` failed. */
-  readonly failingSince?: number;
+  readonly failingSince: number | undefined;
   readonly failures: number;
   /** Rounds that failed since the last one that did not. */
   readonly failuresInRow: number;
   /** Of the table in the lake, as its service last said. */
-  readonly fileBytes?: number;
+  readonly fileBytes: number | undefined;
   readonly freshnessMs: number;
   /** Of the newest round that went well. */
-  readonly lastDurationMs?: number;
+  readonly lastDurationMs: number | undefined;
   /** Absent before the first round that went well. */
-  readonly lastTieredAt?: number;
+  readonly lastTieredAt: number | undefined;
   /** Of the newest event about it. */
   readonly position: number;
   /** Its place in the queue, while Pending. */
-  readonly queuedAs?: number;
-  readonly records?: number;
+  readonly queuedAs: number | undefined;
+  readonly records: number | undefined;
   /** What its timer counts from: when it was last tiered, before that when it became a lake table. */
   readonly scheduledFrom: number;
   /** Who tiers it, while Tiering. */
-  readonly service?: string;
+  readonly service: string | undefined;
   /** When it came into its state. */
   readonly since: number;
   readonly state: RestingState;
   readonly tableId: number;
   readonly tieringEpoch: number;
   /** Of its round, while Tiering. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs: number | undefined;
 }
 
 /** Tiering of all lake tables; their names are in `catalog`. */
@@ -124,61 +124,88 @@ interface Happened {
  */
 export function rowAfter(row: TieringRow | undefined, { at, event, position }: Happened): TieringRow {
   if (event.type === 'LakeTableAdded') {
-    const { because, freshnessMs, tableId, tieringEpoch } = event.data;
-    const state = restingAfter(row?.state ?? 'none', [because === 'NEW' ? 'added' : 'found', 'scheduled']);
-    const counts = { failures: 0, failuresInRow: 0 };
-    return { ...counts, freshnessMs, position, scheduledFrom: at, since: at, state, tableId, tieringEpoch };
+    const state = restingAfter(row?.state ?? 'none', [event.data.because === 'NEW' ? 'added' : 'found', 'scheduled']);
+    return newRow(event.data, { position, scheduledFrom: at, since: at, state });
   }
   invariant(row !== undefined, `table ${event.data.tableId} is not tiered`);
   if (event.type === 'FreshnessChanged') return { ...row, freshnessMs: event.data.freshnessMs, position };
   const { tieringEpoch } = event.data;
-  const { queuedAs: _, service: __, timeoutMs: ___, ...kept } = row;
-  const rested = { ...kept, position, since: at };
   if (event.type === 'TieringDue') {
     invariant(tieringEpoch === row.tieringEpoch + 1, `table ${row.tableId} cannot become due for round ${tieringEpoch}`);
-    return { ...rested, state: restingAfter(row.state, ['due']), tieringEpoch };
+    return { ...row, position, since: at, state: restingAfter(row.state, ['due']), tieringEpoch };
   }
   invariant(tieringEpoch === row.tieringEpoch, `table ${row.tableId} is not in round ${tieringEpoch}`);
   if (event.type === 'TieringRoundStarted') {
     const { service, timeoutMs } = event.data;
-    return { ...rested, service, state: restingAfter(row.state, ['handedOut']), timeoutMs };
+    return { ...row, position, queuedAs: undefined, service, since: at, state: restingAfter(row.state, ['handedOut']), timeoutMs };
   }
-  return event.type === 'TieringRoundFinished' ? afterSuccess(row, rested, event.data, at) : afterFailure(row, rested, event.data, at);
+  const ended = { at, position };
+  return event.type === 'TieringRoundFinished' ? afterSuccess(row, event.data, ended) : afterFailure(row, event.data, ended);
 }
 
 type DataOf<T extends TieringEvent['type']> = Extract<TieringEvent, { readonly type: T }>['data'];
+type Ended = Pick<Happened, 'at' | 'position'>;
 
-function afterSuccess(row: TieringRow, rested: TieringRow, data: DataOf<'TieringRoundFinished'>, at: number): TieringRow {
-  const { durationMs, fileBytes, isForced, records } = data;
-  const { errorAt: _, errorText: __, failingSince: ___, ...healthy } = rested;
-  const state = restingAfter(row.state, ['finished', isForced ? 'forced' : 'scheduled']);
+function newRow(
+  { freshnessMs, tableId, tieringEpoch }: DataOf<'LakeTableAdded'>,
+  { position, scheduledFrom, since, state }: Pick<TieringRow, 'position' | 'scheduledFrom' | 'since' | 'state'>,
+): TieringRow {
   return {
-    ...healthy,
+    errorAt: undefined,
+    errorText: undefined,
+    failingSince: undefined,
+    failures: 0,
     failuresInRow: 0,
-    ...(fileBytes === undefined ? {} : { fileBytes }),
-    lastDurationMs: durationMs,
-    lastTieredAt: at,
-    ...(records === undefined ? {} : { records }),
-    scheduledFrom: at,
+    fileBytes: undefined,
+    freshnessMs,
+    lastDurationMs: undefined,
+    lastTieredAt: undefined,
+    position,
+    queuedAs: undefined,
+    records: undefined,
+    scheduledFrom,
+    service: undefined,
+    since,
     state,
-    tieringEpoch: row.tieringEpoch + (isForced ? 1 : 0),
+    tableId,
+    tieringEpoch,
+    timeoutMs: undefined,
   };
 }
 
-function afterFailure(row: TieringRow, rested: TieringRow, data: DataOf<'TieringRoundFailed'>, at: number): TieringRow {
-  const { because, error, failuresInRow } = data;
-  const { errorText: _, ...others } = rested;
-  return {
-    ...others,
-    errorAt: at,
-    ...(error === undefined ? {} : { errorText: error }),
-    failingSince: row.failingSince ?? at,
-    failures: row.failures + 1,
-    failuresInRow,
-    state: restingAfter(row.state, [because === 'TIMED_OUT' ? 'timedOut' : 'failed', 'retried']),
-    tieringEpoch: row.tieringEpoch + 1,
-  };
-}
+const afterSuccess = (row: TieringRow, data: DataOf<'TieringRoundFinished'>, { at, position }: Ended): TieringRow => ({
+  ...row,
+  errorAt: undefined,
+  errorText: undefined,
+  failingSince: undefined,
+  failuresInRow: 0,
+  fileBytes: data.fileBytes ?? row.fileBytes,
+  lastDurationMs: data.durationMs,
+  lastTieredAt: at,
+  position,
+  records: data.records ?? row.records,
+  scheduledFrom: at,
+  service: undefined,
+  since: at,
+  state: restingAfter(row.state, ['finished', data.isForced ? 'forced' : 'scheduled']),
+  tieringEpoch: row.tieringEpoch + (data.isForced ? 1 : 0),
+  timeoutMs: undefined,
+});
+
+const afterFailure = (row: TieringRow, data: DataOf<'TieringRoundFailed'>, { at, position }: Ended): TieringRow => ({
+  ...row,
+  errorAt: at,
+  errorText: data.error,
+  failingSince: row.failingSince ?? at,
+  failures: row.failures + 1,
+  failuresInRow: data.failuresInRow,
+  position,
+  service: undefined,
+  since: at,
+  state: restingAfter(row.state, [data.because === 'TIMED_OUT' ? 'timedOut' : 'failed', 'retried']),
+  tieringEpoch: row.tieringEpoch + 1,
+  timeoutMs: undefined,
+});
 
 function change(state: Writable<Tiering>, tableId: number, recorded: Happened): void {
   const before = tieringOf(state, tableId);
@@ -188,6 +215,7 @@ function change(state: Writable<Tiering>, tableId: number, recorded: Happened): 
     return;
   }
   if (before !== undefined) leave(state, before);
+  noteFailing(state, before, after);
   enter(state, after.state === 'Pending' ? { ...after, queuedAs: state.queueEnd } : after);
 }
 
@@ -197,13 +225,16 @@ function remove(state: Writable<Tiering>, row: TieringRow): void {
   state.failing = state.failing.delete(String(row.tableId));
 }
 
-/** Writes a row down wherever it is to be found. */
+function noteFailing(state: Writable<Tiering>, before: TieringRow | undefined, { failuresInRow, tableId }: TieringRow): void {
+  if (before !== undefined && before.failuresInRow > 0 === failuresInRow > 0) return;
+  state.failing = failuresInRow > 0 ? state.failing.set(String(tableId), true) : state.failing.delete(String(tableId));
+}
+
+/** Writes a row down wherever it is to be found but on `failing`. */
 function enter(state: Writable<Tiering>, row: TieringRow): void {
   const id = String(row.tableId);
   state.byTable = state.byTable.set(id, row);
   state.counts[row.state] += 1;
-  if (row.failuresInRow > 0) state.failing = state.failing.has(id) ? state.failing : state.failing.set(id, true);
-  else state.failing = state.failing.delete(id);
   if (row.state === 'Scheduled') addToAgenda(state.agenda, dueAtOf(row), id);
   else if (row.state === 'Pending') {
     state.queue = state.queue.set(String(state.queueEnd), row.tableId);

@@ -208,13 +208,14 @@ class Reporting {
     return undefined;
   }
 
-  /** The first table of the queue; when only reports of this heartbeat put one there, the first of those. @returns its row before that */
-  handOut(name: string, timeoutMs: number): TieringRow | undefined {
+  /** The first table of the queue; when only reports of this heartbeat put one there, the first of those. */
+  handOut(name: string, timeoutMs: number): TieringAnswer['table'] {
     const row = firstPending(this.#state.tiering) ?? this.#firstMadePending();
     if (row === undefined) return undefined;
+    const { tieringEpoch: round } = row;
     const { database, table, tableId: id } = namesOf(this.#state, row.tableId);
-    this.#happened(row, tieringRoundStarted({ database, service: name, table, tableId: id, tieringEpoch: row.tieringEpoch, timeoutMs }));
-    return row;
+    this.#happened(row, tieringRoundStarted({ database, service: name, table, tableId: id, tieringEpoch: round, timeoutMs }));
+    return { database, table, tableId: id, tieringEpoch: round, timeoutMs };
   }
 
   #firstMadePending(): TieringRow | undefined {
@@ -286,8 +287,8 @@ function nextTable(state: State, command: TieringHeartbeat, reporting: Reporting
   const id = has.length === 0 ? undefined : firstUnnamed(state, has, command);
   const unheardOf = id === undefined ? undefined : tieringOf(state.tiering, id);
   const timeoutMs = unheardOf?.timeoutMs ?? durationMsOf(state.configs, 'chancery.tiering.round-timeout');
-  const row = unheardOf ?? (has.length < tieringLimits.rounds ? reporting.handOut(command.service, timeoutMs) : undefined);
-  return row === undefined ? undefined : { ...namesOf(state, row.tableId), tieringEpoch: row.tieringEpoch, timeoutMs };
+  if (unheardOf !== undefined) return { ...namesOf(state, unheardOf.tableId), tieringEpoch: unheardOf.tieringEpoch, timeoutMs };
+  return has.length < tieringLimits.rounds ? reporting.handOut(command.service, timeoutMs) : undefined;
 }
 
 /** The first of the tables that a service has and of whose present round it says nothing: a report on an older round is no word of it. */

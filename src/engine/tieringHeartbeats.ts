@@ -16,7 +16,9 @@ type Lists = Pick<GivenHeartbeat, 'failed' | 'tiering' | 'finished'>;
 const empty = (): { -readonly [K in keyof Lists]: [...Lists[K]] } => ({ failed: [], tiering: [], finished: [] });
 
 /** The reports of a heartbeat in Fluss's order, cut into pieces that fit an entry each; the last one asks for a table. */
-function pieces({ failed, finished, tiering }: Lists): readonly Lists[] {
+function pieces({ failed: given, finished, tiering }: Lists): readonly Lists[] {
+  const failed = given.map((report) => (report.error === undefined ? report : { ...report, error: errorTextOf(report.error) }));
+  if (weights.failed * failed.length + weights.finished * finished.length <= weights.most) return [{ failed, finished, tiering }];
   const cut = [empty()];
   let weight = 0;
   const room = (more: number): ReturnType<typeof empty> => {
@@ -27,10 +29,7 @@ function pieces({ failed, finished, tiering }: Lists): readonly Lists[] {
     weight += more;
     return cut.at(-1) ?? empty();
   };
-  for (const report of failed) {
-    const { error } = report;
-    room(weights.failed).failed.push(error === undefined ? report : { ...report, error: errorTextOf(error) });
-  }
+  for (const report of failed) room(weights.failed).failed.push(report);
   room(0).tiering.push(...tiering);
   for (const report of finished) room(weights.finished).finished.push(report);
   return cut;

@@ -37,7 +37,7 @@ export class TieringRounds {
    * whenever it is given it would keep it for ever.
    */
   answered(command: Command, outcome: Outcome): void {
-    if (command.name !== 'tieringHeartbeat' || outcome.kind !== 'done') return;
+    if (command.name !== 'tieringHeartbeat' || command.tiering.length === 0 || outcome.kind !== 'done') return;
     const answer = tieringAnswerOf(outcome.answer);
     if (answer === undefined) return;
     for (const { refusal, tableId } of answer.tiering) if (refusal === undefined) this.#heard(tableId);

@@ -66,7 +66,8 @@ class Led {
       finished: [],
       ...(table === undefined ? {} : { table: { ...named(table), tieringEpoch: 1, timeoutMs } }),
     };
-    this.rounds.answered(heartbeat('s'), { kind: 'done', position: 1, changed: false, duplicate: false, answer });
+    const tiering = answer.tiering.map(({ tableId }) => ({ tableId, tieringEpoch: 1 }));
+    this.rounds.answered(heartbeat('s', { tiering }), { kind: 'done', position: 1, changed: false, duplicate: false, answer });
   }
 
   /** Time passes. @returns who is silent then */
@@ -117,9 +118,10 @@ describe('silence', () => {
   test('what another command was answered with, or a heartbeat that was refused, keeps nothing up', async () => {
     const led = ledWith([1]);
     await led.after(timeoutMs);
-    led.rounds.answered(heartbeat('s1'), { kind: 'unknown', commandId: 'c', detail: 'lost' });
+    const renewing = heartbeat('s1', { tiering: [{ tableId: 1, tieringEpoch: 1 }] });
+    led.rounds.answered(renewing, { kind: 'unknown', commandId: 'c', detail: 'lost' });
     led.rounds.answered({ name: 'queueDueTables', atMost: 1 }, { kind: 'done', position: 1, changed: false, duplicate: false });
-    led.rounds.answered(heartbeat('s1'), {
+    led.rounds.answered(renewing, {
       kind: 'done',
       position: 1,
       changed: false,

@@ -53,7 +53,7 @@ type Step =
 const key = fc.oneof(
   fc.constantFrom(...clashing.slice(28, 36)),
   fc.constantFrom(...numbered.slice(28, 36)),
-  fc.constantFrom('', '__proto__', 'constructor', '\ud800'),
+  fc.constantFrom('', '__proto__', 'constructor', '\ud800', '7', '007', '999999999', '9999999999'),
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constantFrom('set', 'update'), key, value: fc.nat(5) }) },
@@ -258,6 +258,21 @@ describe('the cost of hashing', () => {
     reads = 0;
     hashOf(table.set(keys[7] ?? '', once).delete(keys[8] ?? ''));
     expect(reads).toBe(readsOfOneRow);
+  });
+
+  test.each([
+    ['are neighbours', (i: number) => 48_000 + i, 1],
+    ['lie apart', (i: number) => i * 1_000, 16],
+  ])('sixteen whole numbers that %s: so many leaves are new', (_, keyOf, leaves) => {
+    unseal();
+    let table = Table.empty<number>();
+    for (let i = 0; i < 50_000; i += 1) table = table.set(String(i), i);
+    seal();
+    hashOf(table);
+    unseal();
+    for (let i = 0; i < 16; i += 1) table = table.set(String(keyOf(i)), -1);
+    seal();
+    expect([...table.hashing()]).toHaveLength(leaves);
   });
 
   test('a step reads the rows of one leaf at most', () => {
