@@ -99,6 +99,16 @@ export class UnreadableEntry extends Error {
 
 const digestOf = (text: string): string => hashOf('sha256', text);
 
+/** Canonical JSON of the events of one act, which is a third of each text and made once. */
+export function textsOf(events: readonly LoggedEvent[], by: Act): readonly string[] {
+  if (events.length === 0) return [];
+  const actText = canonicalJson(by);
+  return events.map(
+    ({ data, id, type, version }) =>
+      `{"act":${actText},"data":${canonicalJson(data)},"id":${JSON.stringify(id)},"type":${JSON.stringify(type)},"version":${version}}`,
+  );
+}
+
 /**
  * Seals a batch. The text is assembled, keys ascending, from the events' texts: a leader has made those already, to know their size.
  * @throws TypeError when an event holds what JSON cannot; RangeError when the entry is over `entryLimits.bytes`.

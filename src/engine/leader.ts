@@ -1,6 +1,5 @@
 import { nanoid } from 'nanoid';
-import { canonicalJson } from '../../events/canonicalJson.ts';
-import { type Act, encodeEntry, entryLimits, type LoggedEvent } from '../../events/envelope.ts';
+import { type Act, encodeEntry, entryLimits, type LoggedEvent, textsOf } from '../../events/envelope.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { commandOf, isRemembered } from '../../projections/commands.ts';
 import type { Writable } from '../../projections/kit.ts';
@@ -204,7 +203,7 @@ export class Leader {
       const decision = decide(draft, command, { now: at, commandId: act.commandId });
       if (decision.kind === 'rejected') return answerOnly(decision);
       const events = decision.events.map((event: ChanceryEvent) => logged(event, act));
-      const texts = events.map(canonicalJson);
+      const texts = textsOf(events, act);
       const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
       if (bytes > leaderLimits.commandBytes || events.length > entryLimits.events) {
         const limits = `at most ${entryLimits.events} events and ${leaderLimits.commandBytes} bytes fit into an entry`;

@@ -1,10 +1,11 @@
 /**
- * Goal: the quick check of an event's envelope accepts exactly what its schema accepts.
- * Method: a good event, changed at random in one or two places, given to both.
+ * Goal: the quick check of an event's envelope accepts exactly what its schema accepts; texts made in parts are canonical.
+ * Method: a good event, changed at random in one or two places, given to both; the events of random logs as texts, in both ways.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isLoggedEvent, loggedEvent } from '../../events/envelope.ts';
+import { canonicalJson } from '../../events/canonicalJson.ts';
+import { type Act, decodeEntry, isLoggedEvent, type LoggedEvent, loggedEvent, textsOf } from '../../events/envelope.ts';
 import { logOf } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
 import { validLog } from './validLogs.ts';
@@ -44,4 +45,20 @@ test('quick check and schema agree', () => {
   );
   for (const value of [null, 'text', 7, []]) expect(isLoggedEvent(value)).toBe(false);
   expect(Math.min(good, bad)).toBeGreaterThan(50);
+});
+
+test('the texts of the events of one act are those that canonical JSON gives each', () => {
+  fc.assert(
+    fc.property(validLog, fc.string(), (chapters, reason) => {
+      for (const { text } of logOf(chapters)) {
+        for (const { act, ...event } of decodeEntry(text).events) {
+          const given = { reason, ...act };
+          const events = [event, { ...event, id: 'a "quoted" id' }].map((each) => ({ ...each, act: given }) as LoggedEvent);
+          expect(textsOf(events, given)).toEqual(events.map(canonicalJson));
+        }
+      }
+    }),
+    replay({ numRuns: 50 }).params,
+  );
+  expect(textsOf([], {} as Act)).toEqual([]);
 });
