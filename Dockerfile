@@ -11,7 +11,7 @@ RUN mkdir /data && chown node:node /data
 VOLUME /data
 EXPOSE 8480 5000
 USER node
-ENTRYPOINT ["node", "--enable-source-maps", "/app/dist/src/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "--max-semi-space-size=64", "/app/dist/src/main.js"]
 CMD ["serve"]
 
 FROM base AS image
