@@ -1,7 +1,10 @@
 import { defineProjection, type Writable } from './kit.ts';
 import { Table } from './table.ts';
 
-/** A command that becomes due: what the leader submits, once, when its clock reaches `dueAt` (epoch milliseconds). */
+/**
+ * A command that becomes due: what the leader submits, once, at `dueAt` (epoch milliseconds). An expiry that somebody was promised is meant
+ * in time of day; all others are so long after an entry, and due in the time of the log.
+ */
 export interface Deadline {
   readonly dueAt: number;
   readonly command: DueCommand;
@@ -84,21 +87,21 @@ function clear(state: Writable<Deadlines>, subject: string): void {
   if (Object.keys(seconds).length === 0) delete state.hours[hourOf(present.dueAt)];
 }
 
-const least = (record: object): number | undefined => {
-  const keys = Object.keys(record);
-  return keys.length === 0 ? undefined : keys.reduce((min, key) => Math.min(min, Number(key)), Number.POSITIVE_INFINITY);
-};
+export interface Pending {
+  readonly subject: string;
+  readonly deadline: Deadline;
+}
 
-/** What is due within the earliest second that holds anything, first what is due first, then by subject; empty when nothing is pending. */
-export function earliest(state: Deadlines): readonly { readonly subject: string; readonly deadline: Deadline }[] {
-  const hour = least(state.hours);
-  const seconds = hour === undefined ? {} : (state.hours[hour] ?? {});
-  const second = least(seconds);
-  const subjects = second === undefined ? undefined : seconds[second];
-  return (subjects?.keys() ?? [])
-    .flatMap((subject) => {
-      const deadline = state.bySubject.get(subject);
-      return deadline === undefined ? [] : [{ subject, deadline }];
-    })
-    .sort((a, b) => a.deadline.dueAt - b.deadline.dueAt);
+/** What is pending, second by second, the earliest first; within a second first what is due first, then by subject. */
+export function* bySecond(state: Deadlines): Generator<readonly Pending[]> {
+  // Keys that are integers come in ascending order.
+  for (const seconds of Object.values(state.hours))
+    for (const subjects of Object.values(seconds))
+      yield subjects
+        .keys()
+        .flatMap((subject) => {
+          const deadline = state.bySubject.get(subject);
+          return deadline === undefined ? [] : [{ subject, deadline }];
+        })
+        .sort((a, b) => a.deadline.dueAt - b.deadline.dueAt);
 }

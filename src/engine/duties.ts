@@ -1,10 +1,11 @@
 import { coordinatorOf, coordinatorRows, isMember } from '../../projections/coordinators.ts';
-import { earliest } from '../../projections/deadlines.ts';
+import { bySecond, type Deadline, type Pending } from '../../projections/deadlines.ts';
 import type { State } from '../../projections/state.ts';
 import { subjectOf } from '../../projections/subjects.ts';
 import type { Command } from '../deciders/commands.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Member } from '../ports/membership.ts';
+import type { LogTime } from './logTime.ts';
 import type { Outcome } from './submission.ts';
 
 /** Submits a command in the node's own name. The key is made of the command's subject, so that doing it twice does it once. */
@@ -18,7 +19,12 @@ const retryMs = 1_000;
  * Turns deadlines into commands while this node leads. The decider looks again whether there is anything left to do.
  * `wake` must be called when the deadlines may have changed. Returns how to stop.
  */
-export function startScheduler(parts: { readonly clock: Clock; readonly state: () => State; readonly submit: SubmitOwn }): {
+export function startScheduler(parts: {
+  readonly clock: Clock;
+  readonly logTime: LogTime;
+  readonly state: () => State;
+  readonly submit: SubmitOwn;
+}): {
   wake(): void;
   stop(): void;
 } {
@@ -31,16 +37,12 @@ export function startScheduler(parts: { readonly clock: Clock; readonly state: (
   };
   const tick = () => {
     if (isBusy || isStopped) return;
-    const [first] = earliest(parts.state().deadlines);
-    if (first === undefined) return;
-    const wait = first.deadline.dueAt - parts.clock.now();
-    if (wait > 0) sleep(wait);
-    else void submitDue();
+    const { due, waitMs } = nextDue(parts);
+    if (due.length > 0) void submitAll(due);
+    else if (waitMs !== undefined) sleep(waitMs);
   };
-  const submitDue = async () => {
+  const submitAll = async (due: readonly Pending[]) => {
     isBusy = true;
-    const now = parts.clock.now();
-    const due = earliest(parts.state().deadlines).filter(({ deadline }) => deadline.dueAt <= now);
     const outcomes = await Promise.all(
       due.map(({ subject, deadline }) => parts.submit(deadline.command, `deadline/${subject}/${deadline.dueAt}`)),
     );
@@ -56,6 +58,26 @@ export function startScheduler(parts: { readonly clock: Clock; readonly state: (
       cancel();
     },
   };
+}
+
+/**
+ * What is due within the earliest second that has anything due, or how long until there is something; neither when nothing is pending.
+ * While the log is ahead of the clock, expiries that its time has passed are not due yet, and what comes behind them may be.
+ */
+function nextDue({ clock, logTime, state }: { readonly clock: Clock; readonly logTime: LogTime; readonly state: () => State }): {
+  readonly due: readonly Pending[];
+  readonly waitMs?: number;
+} {
+  const msUntil = ({ command, dueAt }: Deadline): number => (command.name === 'expireToken' ? dueAt - clock.now() : logTime.msUntil(dueAt));
+  let waitMs = Number.POSITIVE_INFINITY;
+  for (const pending of bySecond(state().deadlines)) {
+    const due = pending.filter(({ deadline }) => msUntil(deadline) <= 0);
+    if (due.length > 0) return { due };
+    for (const { deadline } of pending) waitMs = Math.min(waitMs, msUntil(deadline));
+    const [first] = pending;
+    if (first !== undefined && logTime.msUntil(first.deadline.dueAt) >= waitMs) break; // Nothing later is due sooner.
+  }
+  return { due: [], ...(waitMs === Number.POSITIVE_INFINITY ? {} : { waitMs }) };
 }
 
 /**

@@ -12,9 +12,9 @@ const lookEveryMs = 1_000;
  * Has the steps of the running rebalance taken as they come due. All that it knows is in the tables, and in what servers report again and
  * again: another node that takes the lead goes on exactly there.
  */
-export function startExecutor({ clock, replica, reports, submit }: ServerDutyParts): () => void {
+export function startExecutor({ clock, logTime, replica, reports, submit }: ServerDutyParts): () => void {
   const command = (): Command | undefined => advance(replica.state, reports);
-  const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'rebalance' });
+  const duty = untilNothingIsDue({ clock, logTime, state: () => replica.state, submit, command, subject: 'rebalance' });
   const isRunning = (): boolean => openRebalance(replica.state.rebalance)?.status === 'REBALANCING';
   const stops = [
     replica.onApplied(({ before, after }) => {

@@ -9,6 +9,7 @@ import { denialOfCommand } from '../deciders/permissions.ts';
 import type { AppendOutcome, EventLog } from '../log/port.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type Rejection, rejection } from '../rejection.ts';
+import { LogTime } from './logTime.ts';
 import type { Replica, Speculation } from './replica.ts';
 import type { Outcome, Reply, Request } from './submission.ts';
 
@@ -45,6 +46,8 @@ export const leaderLimits = { queued: 1000, batchBytes: 64 * 1024, commandBytes:
  */
 export class Leader {
   readonly epoch: number;
+  /** What its entries are dated, and by which it is due what the tables say. */
+  readonly logTime: LogTime;
   readonly #log: EventLog;
   readonly #replica: Replica;
   readonly #clock: Clock;
@@ -74,6 +77,7 @@ export class Leader {
     this.#log = parts.log;
     this.#replica = parts.replica;
     this.#clock = parts.clock;
+    this.logTime = new LogTime(parts.clock, parts.replica.state.at);
     this.#onOver = parts.onOver;
     this.#speculative = parts.replica.state;
   }
@@ -142,7 +146,7 @@ export class Leader {
   /** Takes requests off the queue and decides them one after the other on one draft, until the entry is large enough. */
   #decideBatch(): { answers: Answered[]; speculation: Speculation | undefined } {
     const base = this.#speculative;
-    const at = Math.max(this.#clock.now(), base.at);
+    const at = Math.max(this.logTime.now(), base.at);
     const draft = draftState(base);
     const answers: Answered[] = [];
     const events: LoggedEvent[] = [];

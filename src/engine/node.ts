@@ -154,6 +154,11 @@ export class Node {
     return this.#leader === undefined ? 'follower' : 'leader';
   }
 
+  /** By how much the log is ahead of this node's clock, milliseconds: its time while this node leads, else the date of its newest entry. */
+  get logAheadMs(): number {
+    return this.#leader?.logTime.aheadMs() ?? Math.max(0, this.state.at - this.#parts.clock.now());
+  }
+
   get provenance(): Provenance {
     const { position, at, epoch } = this.state;
     const silentForMs = this.#parts.log.silentForMs();
@@ -405,7 +410,8 @@ export class Node {
   #startDuties(leader: Leader): () => void {
     const { clock, keys, membership, log, logger } = this.#parts;
     const submit = (command: Command, key: string) => this.#submitOwn(command, key);
-    const scheduler = startScheduler({ clock, state: () => this.state, submit });
+    const { logTime } = leader;
+    const scheduler = startScheduler({ clock, logTime, state: () => this.state, submit });
     const count = () => {
       const forgetAfterMs = durationMsOf(this.state.configs, 'chancery.coordinator.forget-after');
       for (const { command, key } of census(this.state, membership.members(), forgetAfterMs)) void submit(command, key);
@@ -431,12 +437,12 @@ export class Node {
     const rounds = new TieringRounds(clock, this.state.tiering);
     leader.onAnswered = (command, outcome) => rounds.answered(command, outcome);
     const submitHere = (command: Command, key: string) => this.#submitTo(leader, this.#ownRequest(command, key));
-    const serverDuties = { clock, replica: this.replica, reports: this.serverReports, submit: submitHere };
+    const serverDuties = { clock, logTime, replica: this.replica, reports: this.serverReports, submit: submitHere };
     const stops = [
       startLeases(serverDuties),
       startElections(serverDuties),
       startExecutor(serverDuties),
-      startTiering({ clock, replica: this.replica, rounds, submit: submitHere }),
+      startTiering({ clock, logTime, replica: this.replica, rounds, submit: submitHere }),
       membership.onChange(count),
       this.replica.onApplied(({ before, after }) => {
         if (before.deadlines !== after.deadlines) scheduler.wake();

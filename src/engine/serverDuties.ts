@@ -3,12 +3,14 @@ import { durationMsOf } from '../../projections/configs.ts';
 import { type ServerRow, type Servers, serverOf } from '../../projections/servers.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SubmitOwn } from './duties.ts';
+import type { LogTime } from './logTime.ts';
 import type { Replica } from './replica.ts';
 import type { ServerReports } from './serverReports.ts';
 import { untilNothingIsDue } from './untilNothingIsDue.ts';
 
 export interface ServerDutyParts {
   readonly clock: Clock;
+  readonly logTime: LogTime;
   readonly replica: Replica;
   readonly reports: ServerReports;
   readonly submit: SubmitOwn;
@@ -17,7 +19,7 @@ export interface ServerDutyParts {
  * Ends the leases of tablet servers that nobody hears of, and takes them up again. Everybody is granted a full lease from the moment that
  * this node leads: what the leader before knew is gone with it.
  */
-export function startLeases({ clock, replica, reports, submit }: ServerDutyParts): () => void {
+export function startLeases({ clock, logTime, replica, reports, submit }: ServerDutyParts): () => void {
   let since = clock.now();
   let lookedAt = since;
   let cancel = () => {};
@@ -30,7 +32,8 @@ export function startLeases({ clock, replica, reports, submit }: ServerDutyParts
     if (now < lookedAt) reports.forget();
     lookedAt = now;
     for (const [, row] of servers.byId.rows()) {
-      const heardAt = Math.max(since, heardOf(reports, row) ?? 0, row.registeredAt > now ? 0 : row.registeredAt);
+      const registeredAt = now - (logTime.now() - row.registeredAt); // In time of the clock, in which servers are heard.
+      const heardAt = Math.max(since, heardOf(reports, row) ?? 0, registeredAt);
       if (row.status === 'LOST' || now < heardAt + leaseMs) continue;
       const { incarnation, position, serverId } = row;
       void submit({ name: 'loseServer', serverId, incarnation, because: 'LEASE_EXPIRED' }, `lose-server/${serverId}/${position}`);
@@ -56,9 +59,10 @@ function heardOf(reports: ServerReports, { incarnation, serverId }: ServerRow): 
 }
 
 /** Has leaders elected whenever servers have come or gone, until there is nothing more to be done. */
-export function startElections({ clock, replica, submit }: ServerDutyParts): () => void {
+export function startElections({ clock, logTime, replica, submit }: ServerDutyParts): () => void {
   const duty = untilNothingIsDue({
     clock,
+    logTime,
     state: () => replica.state,
     submit,
     command: () => ({ name: 'electLeaders', atMost: bucketLimits.perEvent }),

@@ -5,12 +5,14 @@ import type { Command } from '../deciders/commands.ts';
 import { tieringBatches } from '../deciders/tiering.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SubmitOwn } from './duties.ts';
+import type { LogTime } from './logTime.ts';
 import type { Replica } from './replica.ts';
 import type { TieringRounds } from './tieringRounds.ts';
 import { untilNothingIsDue } from './untilNothingIsDue.ts';
 
 export interface TieringDutyParts {
   readonly clock: Clock;
+  readonly logTime: LogTime;
   readonly replica: Replica;
   readonly rounds: TieringRounds;
   readonly submit: SubmitOwn;
@@ -33,14 +35,13 @@ export function startTiering(parts: TieringDutyParts): () => void {
 }
 
 /** Queues tables when they are due. */
-function startTimers({ clock, replica, submit }: TieringDutyParts): () => void {
+function startTimers({ clock, logTime, replica, submit }: TieringDutyParts): () => void {
   const command = (): Command | undefined =>
-    dueTables(replica.state.tiering, clock.now(), 1).length === 0 ? undefined : { name: 'queueDueTables', atMost: tieringBatches.due };
-  const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'queue-due-tables' });
+    dueTables(replica.state.tiering, logTime.now(), 1).length === 0 ? undefined : { name: 'queueDueTables', atMost: tieringBatches.due };
+  const duty = untilNothingIsDue({ clock, logTime, state: () => replica.state, submit, command, subject: 'queue-due-tables' });
   let cancel = () => {};
   const tick = () => {
-    const now = clock.now();
-    const wait = (nextDueAt(replica.state.tiering, now) ?? Number.POSITIVE_INFINITY) - now;
+    const wait = logTime.msUntil(nextDueAt(replica.state.tiering, logTime.now()) ?? Number.POSITIVE_INFINITY);
     if (wait <= 0) duty.wake();
     cancel = clock.after(wait <= 0 ? tickMs : Math.min(wait, tickMs), tick);
   };
@@ -52,9 +53,9 @@ function startTimers({ clock, replica, submit }: TieringDutyParts): () => void {
 }
 
 /** Gives up rounds whose service is silent for too long. */
-function startTimeouts({ clock, replica, rounds, submit }: TieringDutyParts): () => void {
+function startTimeouts({ clock, logTime, replica, rounds, submit }: TieringDutyParts): () => void {
   const command = (): Command | undefined => timingOut(replica.state, rounds.silent(tieringBatches.timedOut));
-  const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'time-out-tiering' });
+  const duty = untilNothingIsDue({ clock, logTime, state: () => replica.state, submit, command, subject: 'time-out-tiering' });
   const stopWatching = replica.onApplied(({ entry }) => rounds.applied(entry));
   let lookedAt = clock.now();
   let wait = 0;
@@ -85,9 +86,9 @@ function timingOut({ tiering }: State, silent: readonly number[]): Command | und
 }
 
 /** Takes in the lake tables of a log that an older release wrote, once no node of such a release is left. */
-function startAdoption({ clock, replica, submit }: TieringDutyParts): () => void {
+function startAdoption({ clock, logTime, replica, submit }: TieringDutyParts): () => void {
   const command = (): Command => ({ name: 'adoptLakeTables', atMost: tieringBatches.adopted });
-  const duty = untilNothingIsDue({ clock, state: () => replica.state, submit, command, subject: 'adopt-lake-tables' });
+  const duty = untilNothingIsDue({ clock, logTime, state: () => replica.state, submit, command, subject: 'adopt-lake-tables' });
   const stopWatching = replica.onApplied(({ before, after }) => {
     if (before.coordinators !== after.coordinators) duty.wake();
   });

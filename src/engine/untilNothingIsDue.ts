@@ -2,6 +2,7 @@ import type { State } from '../../projections/state.ts';
 import { type Command, decide } from '../deciders/commands.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SubmitOwn } from './duties.ts';
+import type { LogTime } from './logTime.ts';
 
 /** `fault`: after a command that cannot be decided; nobody expects it to be decided soon. Milliseconds. */
 const retryMs = { refused: 500, fault: 10_000 } as const;
@@ -14,18 +15,19 @@ const retryMs = { refused: 500, fault: 10_000 } as const;
  */
 export function untilNothingIsDue(parts: {
   readonly clock: Clock;
+  readonly logTime: Pick<LogTime, 'now'>;
   readonly state: () => State;
   readonly submit: SubmitOwn;
   readonly command: () => Command | undefined;
   readonly subject: string;
 }): { wake(): void; stop(): void } {
-  const { clock, command, state, submit, subject } = parts;
+  const { clock, command, logTime, state, submit, subject } = parts;
   let cancel = () => {};
   let isStopped = false;
   let isBusy = false;
-  let notBefore = 0;
+  let notBefore = Number.NEGATIVE_INFINITY;
   const look = async () => {
-    if (isBusy || isStopped || clock.now() < notBefore) return;
+    if (isBusy || isStopped || clock.monotonic() < notBefore) return;
     isBusy = true;
     for (let due = dueCommand(); due !== undefined && !isStopped; due = dueCommand()) {
       const outcome = await submit(due, `${subject}/${state().position}`);
@@ -33,7 +35,7 @@ export function untilNothingIsDue(parts: {
       if (isStopped) break;
       const isFault = outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT';
       const ms = isFault ? retryMs.fault : retryMs.refused;
-      if (isFault) notBefore = clock.now() + ms;
+      if (isFault) notBefore = clock.monotonic() + ms;
       cancel();
       cancel = clock.after(ms, wake);
       break;
@@ -44,7 +46,7 @@ export function untilNothingIsDue(parts: {
     const given = command();
     if (given === undefined) return undefined;
     try {
-      const decision = decide(state(), given, { now: Math.max(clock.now(), state().at), commandId: subject });
+      const decision = decide(state(), given, { now: Math.max(logTime.now(), state().at), commandId: subject });
       return decision.kind === 'accepted' && decision.events.length > 0 ? given : undefined;
     } catch {
       return given; // The leader refuses it and says why. To end here would end each node that leads after this one, too.

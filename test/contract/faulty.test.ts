@@ -58,6 +58,7 @@ function stillClock() {
   let waiting: { at: number; run: () => void }[] = [];
   const clock: Clock = {
     now: () => now,
+    monotonic: () => now,
     after: (ms, run) => {
       const one = { at: now + ms, run };
       waiting.push(one);

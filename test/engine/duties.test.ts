@@ -5,9 +5,11 @@
 import { expect, test } from 'vitest';
 import { coordinatorJoined, coordinatorLost } from '../../events/coordinators.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
+import { tokenExpired, tokenIssued } from '../../events/tokens.ts';
 import { draftState, finishState, foldEvent, initialState, type State } from '../../projections/state.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { census, startScheduler } from '../../src/engine/duties.ts';
+import { LogTime } from '../../src/engine/logTime.ts';
 import type { Outcome } from '../../src/engine/submission.ts';
 import type { Member } from '../../src/ports/membership.ts';
 import { rejection } from '../../src/rejection.ts';
@@ -41,11 +43,12 @@ const done: Outcome = {
   duplicate: false,
 };
 
-function scheduled(clock: VirtualClock, start: State, answer: (command: Command) => Outcome = () => done) {
+function scheduled(clock: VirtualClock, start: State, answer: (command: Command) => Outcome = () => done, newestAt = 0) {
   let state = start;
   const submitted: { command: Command; key: string; at: number }[] = [];
   const scheduler = startScheduler({
     clock,
+    logTime: new LogTime(clock, newestAt),
     state: () => state,
     submit: async (command, key) => {
       submitted.push({ command, key, at: clock.now() });
@@ -56,6 +59,8 @@ function scheduled(clock: VirtualClock, start: State, answer: (command: Command)
           version: 1,
           data: { nodeId: command.nodeId },
         });
+      if (outcome.kind === 'done' && command.name === 'expireToken')
+        state = after(state, clock.now(), tokenExpired({ principal: 'User:a', tokenId: command.tokenId }));
       return outcome;
     },
   });
@@ -133,6 +138,27 @@ test('a clock set forward makes everything due at once', async () => {
   expect(submitted.map(({ command }) => command)).toEqual([
     { name: 'forgetCoordinator', nodeId: 'n2' },
     { name: 'forgetCoordinator', nodeId: 'n3' },
+  ]);
+});
+
+test('while the log is ahead, deadlines are due in its time, and expiries, which come first there, in time of day', async () => {
+  const clock = new VirtualClock();
+  const started = clock.now();
+  const ahead = 3_600_000;
+  const tokens = [20_000, 60_000, 600_000, ahead + 1].map((ms) => {
+    const token = { tokenId: `t${ms}`, principal: 'User:a', hash: '0'.repeat(64), about: '' };
+    return tokenIssued({ ...token, expiresAt: started + ms });
+  });
+  const issued = after(initialState(), started, joined('n2'), joined('n3'), ...tokens);
+  const state = after(issued, started + ahead, lost('n2', 5_000), lost('n3', 50_000));
+  const { submitted } = scheduled(clock, state, undefined, started + ahead);
+  await clock.advance(700_000);
+  expect(submitted.map(({ at, command }) => [at - started, Object.values(command).join(' ')])).toEqual([
+    [10_000, 'forgetCoordinator n2'],
+    [20_000, 'expireToken t20000'],
+    [60_000, 'expireToken t60000'],
+    [100_000, 'forgetCoordinator n3'],
+    [600_000, 'expireToken t600000'],
   ]);
 });
 

@@ -19,7 +19,7 @@ const report = (host: string, more: Partial<Heartbeat> = {}): Heartbeat => ({
 
 function kept(): { readonly heartbeats: Heartbeats; pass(ms: number): void } {
   let now = 1_000_000;
-  return { heartbeats: new Heartbeats({ now: () => now, after: () => () => {} }), pass: (ms) => (now += ms) };
+  return { heartbeats: new Heartbeats({ now: () => now, monotonic: () => now, after: () => () => {} }), pass: (ms) => (now += ms) };
 }
 const lifeMs = heartbeatLimits.periodMs * heartbeatLimits.missed;
 

@@ -128,6 +128,7 @@ test('a node that has run for a day holds on to no more than one that has begun'
   let cancelled = 0;
   const counted: Clock = {
     now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
     after: (ms, run) => {
       const cancel = clock.after(ms, run);
       return () => {

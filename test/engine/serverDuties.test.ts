@@ -83,6 +83,20 @@ test('a clock that is set takes nobody for lost, and hides nobody for long', asy
   await cluster.stop();
 });
 
+test('a server that registers while the log is ahead of the clock has a lease', async () => {
+  const clock = new VirtualClock();
+  const { cluster, node } = await leadingNode(clock);
+  clock.jumpTo(clock.now() - 3_600_000);
+  await clock.advance(2 * leaseMs); // What was granted because the clock was set is over.
+  expect(node.logAheadMs).toBe(3_600_000 - leaseMs);
+  await register(node, 1);
+  await clock.advance(leaseMs - 1_000);
+  expect(statusOf(node, 1)).toBe('LIVE');
+  await clock.advance(leaseMs + leaseMs / 2);
+  await vi.waitFor(() => expect(statusOf(node, 1)).toBe('LOST'), eventually);
+  await cluster.stop();
+});
+
 test('a node that takes the lead grants everybody a whole lease', async () => {
   const clock = new VirtualClock();
   const { cluster, node } = await leadingNode(clock);

@@ -4,6 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import type { Command } from '../../src/deciders/commands.ts';
+import { LogTime } from '../../src/engine/logTime.ts';
 import { untilNothingIsDue } from '../../src/engine/untilNothingIsDue.ts';
 import { rejection } from '../../src/rejection.ts';
 import { stateAfter } from '../support/given.ts';
@@ -21,6 +22,7 @@ test('what cannot be decided is refused by the leader, and tried again every ten
   const state = stateAfter();
   const duty = untilNothingIsDue({
     clock,
+    logTime: new LogTime(clock, state.at),
     state: () => state,
     command: () => broken,
     submit: async (command) => {

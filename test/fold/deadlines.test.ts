@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { coordinatorForgotten, coordinatorJoined, coordinatorLost } from '../../events/coordinators.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
-import { type Deadlines, deadlines, earliest } from '../../projections/deadlines.ts';
+import { bySecond, type Deadlines, deadlines, type Pending } from '../../projections/deadlines.ts';
 import type { Folds, Recorded, Writable } from '../../projections/kit.ts';
 import { actOf } from '../support/given.ts';
 import { replay } from '../support/replay.ts';
@@ -16,6 +16,10 @@ function fold(state: Deadlines, event: ChanceryEvent, at: number): void {
   const run = deadlines.on[event.type as keyof Folds<Deadlines>] as AnyFold | undefined;
   run?.(state as Writable<Deadlines>, { position: 1, at, epoch: 1, event: { ...event, id: 'e', act: actOf('c') } });
 }
+const earliest = (state: Deadlines): readonly Pending[] => {
+  const [first = []] = bySecond(state);
+  return first;
+};
 const join = (nodeId: string) => coordinatorJoined({ nodeId, operatorUrl: 'http://x', release: '0.1.0' });
 const lose = (nodeId: string, forgetAfterMs: number) => coordinatorLost({ nodeId, forgetAfterMs });
 
@@ -55,6 +59,8 @@ test('the agenda finds what a search through everything finds', () => {
             deadline: { dueAt, command: { name: 'forgetCoordinator', nodeId: subject.slice('coordinator/'.length) } },
           }));
         expect(earliest(state)).toEqual(expected);
+        const inOrder = [...due].sort(([a, one], [b, other]) => one - other || (a < b ? -1 : 1)).map(([subject]) => subject);
+        expect([...bySecond(state)].flat().map(({ subject }) => subject)).toEqual(inOrder);
         expect(state.bySubject.size).toBe(due.size);
       }
       // Nothing that is empty stays in the agenda.

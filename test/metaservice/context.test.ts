@@ -25,7 +25,7 @@ afterEach(async () => {
 /** A node that hears of no leader and is none, and whose clock runs a second further with every look. */
 async function lonely(hasCaughtUp = true): Promise<MetaService> {
   let now = Date.UTC(2026, 10, 20);
-  const clock: Clock = { now: () => (now += 1000), after: () => () => {} };
+  const clock: Clock = { now: () => (now += 1000), monotonic: () => now, after: () => () => {} };
   const membership: Membership = {
     join: async () => {},
     leave: async () => {},
@@ -117,7 +117,7 @@ describe('what a handler makes up', () => {
     await lonely();
     const node = nodes.at(-1);
     if (node === undefined) throw new Error('there is no node');
-    const clock: Clock = { now: () => 0, after: () => () => {} };
+    const clock: Clock = { now: () => 0, monotonic: () => 0, after: () => () => {} };
     return new RequestContext({ node, sealer, clock, injected: () => undefined }, initialState(), {
       principal: 'User:meta-service',
       ...(key === undefined ? {} : { idempotencyKey: key }),

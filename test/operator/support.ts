@@ -66,6 +66,7 @@ class HushedLog extends MemoryLog {
 export class JumpingClock implements Clock {
   #ahead = 0;
   now = (): number => systemClock.now() + this.#ahead;
+  monotonic = systemClock.monotonic;
   after = systemClock.after;
   jump(ms: number): void {
     this.#ahead += ms;

@@ -51,7 +51,11 @@ export class TestCluster {
       log,
       membership: new MemoryMembership(this.hub),
       peers: this.#peersOf(nodeId),
-      clock: { now: () => this.#clock.now() + (this.aheadMs.get(nodeId) ?? 0), after: this.#clock.after.bind(this.#clock) },
+      clock: {
+        now: () => this.#clock.now() + (this.aheadMs.get(nodeId) ?? 0),
+        monotonic: this.#clock.monotonic.bind(this.#clock),
+        after: this.#clock.after.bind(this.#clock),
+      },
       logger: silent,
       staticConfigs: {},
       ...wish,

@@ -3,6 +3,8 @@ import type { Clock } from '../../src/ports/clock.ts';
 /** Time that moves when the test says so. */
 export class VirtualClock implements Clock {
   #now: number;
+  /** By how much the time of day was set forward. */
+  #setBy = 0;
   #timers: { at: number; readonly run: () => void }[] = [];
 
   constructor(now = 1_800_000_000_000) {
@@ -11,6 +13,10 @@ export class VirtualClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  monotonic(): number {
+    return this.#now - this.#setBy;
   }
 
   after(ms: number, run: () => void): () => void {
@@ -25,6 +31,7 @@ export class VirtualClock implements Clock {
   jumpTo(now: number): void {
     const ahead = now - this.#now;
     this.#now = now;
+    this.#setBy += ahead;
     for (const timer of this.#timers) timer.at += ahead;
   }
 

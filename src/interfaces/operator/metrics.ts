@@ -36,7 +36,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   watchNode(registry, parts);
   watchServers(registry, () => node.state);
   watchRebalances(registry, node);
-  watchTiering(registry, { state: () => node.state, now: () => clock.now() });
+  watchTiering(registry, { state: () => node.state, now: () => clock.now() + node.logAheadMs });
   if (tls?.isShown === true) watchCertificate(registry, tls);
   const appends = new Latencies();
   const registers = [registry];
@@ -89,7 +89,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
 }
 
 /** What can be read off the node whenever somebody asks. */
-function watchNode(registry: Registry, { clock, log, node, streams }: MetricsParts): void {
+function watchNode(registry: Registry, { log, node, streams }: MetricsParts): void {
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name: `chancery_${name}`,
@@ -133,8 +133,8 @@ function watchNode(registry: Registry, { clock, log, node, streams }: MetricsPar
   gauge('log_silence_seconds', 'Since the log last answered.', () => log.silentForMs() / 1000);
   gauge(
     'log_ahead_seconds',
-    'By how much the newest entry is dated later than the clock of this node; 0 when it is not.',
-    () => Math.max(0, node.state.at - clock.now()) / 1000,
+    'By how much the log is ahead of the clock of this node: its time on the leader, else the date of the newest entry; 0 when it is not.',
+    () => node.logAheadMs / 1000,
   );
   gauge('event_streams', 'Readers that follow the history.', () => streams.count);
   counter('leader_changes_total', 'How often the lead was taken since the log began, by any node.', () => node.state.leadership.taken);
