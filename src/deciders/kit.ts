@@ -5,8 +5,10 @@ import type { Decision } from '../rejection.ts';
 
 /** What a decider knows besides state and command. Time and ids come in from outside. */
 export interface Context {
-  /** Epoch milliseconds, never before the newest entry's `at`. */
+  /** Time of the log: epoch milliseconds, never before the newest entry's `at`, from which whatever the log says began is counted. */
   readonly now: number;
+  /** The clock of the node that leads, epoch milliseconds: for an end that was set outside. The log may be ahead of it. */
+  readonly timeOfDay: number;
   /** The idempotency key: what a command must name (a plan, an id) is made of it, so that asking again names the same. */
   readonly commandId: string;
 }

@@ -82,7 +82,7 @@ export const startTabletJob = defineCommand({
   name: 'startTabletJob',
   about: 'Begin a compaction of a tablet.',
   input: request,
-  decide: (state, asked, { now }): Decision<TabletEvent> => {
+  decide: (state, asked, { timeOfDay }): Decision<TabletEvent> => {
     const place = placeOf(state, asked);
     if ('code' in place) return refused(place);
     const { given, instanceId, tablet } = place;
@@ -90,7 +90,7 @@ export const startTabletJob = defineCommand({
     if (fault !== undefined) return refused(fault);
     const { tabletId } = tablet;
     const started: CompactionJob = { ...given, id: given.id ?? '', type: given.type ?? 'UNKOWN', lease: given.lease ?? 0 };
-    const seconds = secondsOf(now);
+    const seconds = secondsOf(timeOfDay);
     const present = jobsOf(state.tablets, instanceId, tabletId) ?? [];
     const alive = present.filter((one) => !isExpired(one, seconds) && one.lease >= seconds);
     const verdict = verdictOn(started, alive, tabletId);
@@ -158,14 +158,14 @@ export const finishTabletJob = defineCommand({
   name: 'finishTabletJob',
   about: 'End a compaction of a tablet, or prolong it.',
   input: z.strictObject({ ...request.shape, action: z.union([z.enum(['UNKONWN', 'COMMIT', 'ABORT', 'LEASE']), int32]).exactOptional() }),
-  decide: (state, { action = 'UNKONWN', ...asked }, { now }): Decision<TabletEvent> => {
+  decide: (state, { action = 'UNKONWN', ...asked }, { timeOfDay }): Decision<TabletEvent> => {
     const place = placeOf(state, asked);
     if ('code' in place) return refused(place);
     const { given, instanceId, tablet } = place;
     const { tabletId } = tablet;
     const recorded = recordedJob(state, place);
     if ('code' in recorded) return refused(recorded);
-    if (isExpired(recorded, secondsOf(now)))
+    if (isExpired(recorded, secondsOf(timeOfDay)))
       return reject('TABLET_JOB_EXPIRED', 'job', `expired compaction job, tablet_id=${tabletId} job=${jobText(recorded)}`);
     switch (action) {
       case 'ABORT':

@@ -29,11 +29,11 @@ export const issueToken = defineCommand({
     principal: tokenPrincipal,
     tokenId,
   }),
-  decide: (state, command, { now }): Decision<TokenEvent> => {
+  decide: (state, command, { timeOfDay }): Decision<TokenEvent> => {
     if (tokenOf(state.tokens, command.tokenId) !== undefined)
       return reject('TOKEN_EXISTS', 'tokenId', `there is a token '${command.tokenId}' already`);
-    if (command.expiresAt !== undefined && command.expiresAt <= now)
-      return reject('MALFORMED_REQUEST', 'expiresAt', `its time, ${command.expiresAt}, is over already: it is ${now}`);
+    if (command.expiresAt !== undefined && command.expiresAt <= timeOfDay)
+      return reject('MALFORMED_REQUEST', 'expiresAt', `its time, ${command.expiresAt}, is over already: it is ${timeOfDay}`);
     if (tokenCount(state.tokens) >= tokenLimits.total)
       return reject('TOO_MANY_TOKENS', '', `there are ${tokenLimits.total} tokens already`);
     // Everybody may issue tokens for themselves: nobody has so many that nobody else can have one.
@@ -60,9 +60,9 @@ export const expireToken = defineCommand({
   name: 'expireToken',
   about: 'Take a bearer token off the list when its time is over.',
   input: z.strictObject({ tokenId }),
-  decide: (state, command, { now }): Decision<TokenEvent> => {
+  decide: (state, command, { timeOfDay }): Decision<TokenEvent> => {
     const row = tokenOf(state.tokens, command.tokenId);
-    if (row?.expiresAt === undefined || now < row.expiresAt) return accept();
+    if (row?.expiresAt === undefined || timeOfDay < row.expiresAt) return accept();
     return accept(tokenExpired({ principal: row.principal, tokenId: row.tokenId }));
   },
 });

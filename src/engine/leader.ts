@@ -204,7 +204,7 @@ export class Leader {
     try {
       const denial = denialOfCommand(draft, act, command);
       if (denial !== undefined) return refused(denial);
-      const decision = decide(draft, command, { now: at, commandId: act.commandId });
+      const decision = decide(draft, command, { now: at, timeOfDay: this.#clock.now(), commandId: act.commandId });
       if (decision.kind === 'rejected') return answerOnly(decision);
       const events = decision.events.map((event: ChanceryEvent) => logged(event, act));
       const texts = textsOf(events, act);

@@ -136,7 +136,7 @@ export class Rebalancing {
       this.#parts.node.denials.note(caller, command.name, denial);
       return denial;
     }
-    const decision = decide(state, command, { now: state.at, commandId: '' });
+    const decision = decide(state, command, { now: state.at, timeOfDay: state.at, commandId: '' });
     return decision.kind === 'rejected' ? decision.rejection : undefined;
   }
 

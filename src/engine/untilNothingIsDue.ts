@@ -46,7 +46,8 @@ export function untilNothingIsDue(parts: {
     const given = command();
     if (given === undefined) return undefined;
     try {
-      const decision = decide(state(), given, { now: Math.max(logTime.now(), state().at), commandId: subject });
+      const now = Math.max(logTime.now(), state().at);
+      const decision = decide(state(), given, { now, timeOfDay: clock.now(), commandId: subject });
       return decision.kind === 'accepted' && decision.events.length > 0 ? given : undefined;
     } catch {
       return given; // The leader refuses it and says why. To end here would end each node that leads after this one, too.

@@ -161,7 +161,8 @@ test('entries of one principal on one resource come from a bounded number of hos
   const from = (first: number, count: number) =>
     Array.from({ length: count }, (_, i) => aclOf(`ALLOW READ shop User:etl 10.1.${(first + i) >> 8}.${(first + i) & 255}`));
   const state = stateAfter(...authorizing(), aclGranted({ acls: from(0, aclLimits.hosts) }));
-  const granting = (acls: readonly Acl[]) => decide(state, { name: 'grantAcls', acls: [...acls] }, { now: 1, commandId: 'c' });
+  const granting = (acls: readonly Acl[]) =>
+    decide(state, { name: 'grantAcls', acls: [...acls] }, { now: 1, timeOfDay: 1, commandId: 'c' });
   expect(granting(from(5_000, 1))).toMatchObject({
     kind: 'rejected',
     rejection: {

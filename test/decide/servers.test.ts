@@ -105,7 +105,7 @@ describe('registerServer', () => {
       }
       return finishState(state);
     };
-    const context = { now: startedAt, commandId: 'c' };
+    const context = { now: startedAt, timeOfDay: startedAt, commandId: 'c' };
     expect(decide(filled(serverLimits.servers - 1), register, context)).toEqual(accept(isThere));
     const full = filled(serverLimits.servers);
     const detail = `there are ${serverLimits.servers} tablet servers already`;

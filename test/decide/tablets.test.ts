@@ -292,9 +292,9 @@ describe('startTabletJob', () => {
         .when(start({ id: 'k' }))
         .gives(started({ id: 'k' }, ['j'])),
   );
-  test('to the second', () => {
+  test('to the second of the day, however far ahead the log is', () => {
     given(instance, created, started({ expiration: seconds, lease: seconds }))
-      .when(start({ id: 'k' }), { now: now + 999 })
+      .when(start({ id: 'k' }), { now: now + 3_600_000, timeOfDay: now + 999 })
       .isRefused('TABLET_BUSY', 'job', text('j', 'BASE', seconds).replace(`${seconds + 100}`, `${seconds}`));
   });
   describe('ranges of versions', () => {
@@ -502,10 +502,10 @@ describe('finishTabletJob', () => {
   test('one whose expiration is over, but not one whose lease is', () => {
     const detail = `expired compaction job, tablet_id=40 job=${known}`;
     given(...at)
-      .when(finish('ABORT'), { now: now + 101_000 })
+      .when(finish('ABORT'), { timeOfDay: now + 101_000 })
       .isRefused('TABLET_JOB_EXPIRED', 'job', detail);
     given(...at)
-      .when(finish('ABORT'), { now: now + 100_999 })
+      .when(finish('ABORT'), { now: now + 3_600_000, timeOfDay: now + 100_999 })
       .gives(compactionAborted({ instanceId: 'i1', tabletId: 40, jobId: 'j', type: 'BASE' }));
   });
   test('an unknown tablet', () =>

@@ -31,6 +31,11 @@ describe('issueToken', () => {
       .when({ ...issue, expiresAt: now })
       .isRefused('MALFORMED_REQUEST', 'expiresAt', `its time, ${now}, is over already: it is ${now}`);
   });
+  test('one that ends soon in time of day, however far ahead the log is', () => {
+    given()
+      .when({ ...issue, expiresAt: now + 1 }, { now: now + 3_600_000 })
+      .gives(tokenIssued({ ...data, expiresAt: now + 1 }));
+  });
   test('not under an id that is in use', () => {
     given(issued).when(issue).isRefused('TOKEN_EXISTS', 'tokenId', "there is a token 't1' already");
   });
@@ -45,7 +50,7 @@ describe('issueToken', () => {
   };
   test('not beyond so many', () => {
     const spread = (position: number) => `User:u${position % 100}`;
-    expect(decide(filled(tokenLimits.total - 1, spread), issue, { now, commandId: 'c' })).toEqual(accept(issued));
+    expect(decide(filled(tokenLimits.total - 1, spread), issue, { now, timeOfDay: now, commandId: 'c' })).toEqual(accept(issued));
     whenOn(filled(tokenLimits.total, spread), issue).isRefused('TOO_MANY_TOKENS', '', `there are ${tokenLimits.total} tokens already`);
   });
   test('nobody so many that others have none', () => {
@@ -56,7 +61,7 @@ describe('issueToken', () => {
       decide(
         filled(ofOne - 1, () => 'User:ci'),
         issue,
-        { now, commandId: 'c' },
+        { now, timeOfDay: now, commandId: 'c' },
       ),
     ).toEqual(accept(issued));
     whenOn(full, issue).isRefused('TOO_MANY_TOKENS', 'principal', `there are ${ofOne} tokens for User:ci already`);
@@ -108,6 +113,10 @@ describe('expireToken', () => {
   test('not one that has time left', () =>
     given(ends(now + 1))
       .when(expire)
+      .gives());
+  test('not one that has time left in time of day, however far ahead the log is', () =>
+    given(ends(now + 1))
+      .when(expire, { now: now + 3_600_000 })
       .gives());
   test('not one without an end', () => given(issued).when(expire).gives());
   test('nothing that is gone', () => given(ends(now), tokenRevoked(gone)).when(expire).gives());

@@ -154,7 +154,7 @@ export class Teller {
 
   /** @returns the events of an act, none when it was refused */
   act(command: Command, at: number): readonly ChanceryEvent[] {
-    const decision = decide(this.#state, command, { now: at, commandId: `act-${this.#state.position}` });
+    const decision = decide(this.#state, command, { now: at, timeOfDay: at, commandId: `act-${this.#state.position}` });
     return decision.kind === 'rejected' ? [] : decision.events.map((event) => this.tell(event, at));
   }
 

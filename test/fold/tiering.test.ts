@@ -112,7 +112,7 @@ class Story {
     const more: readonly Command[] = steps.some(({ what }) => what === 'dropAll') ? [again] : [];
     for (const one of [...steps, ...more]) {
       const command = 'what' in one ? this.#commandOf(one, draft) : one;
-      const decision = decide(draft, command, { now: this.#now, commandId: 'c' });
+      const decision = decide(draft, command, { now: this.#now, timeOfDay: this.#now, commandId: 'c' });
       for (const event of decision.kind === 'accepted' ? decision.events : []) {
         const logged: LoggedEvent = { ...event, id: 'e', act: actOf('c') };
         foldEvent(draft, { position: draft.position + 1, at: this.#now, epoch: 1, event: logged });

@@ -73,7 +73,7 @@ export class TabletCluster {
 
   /** @returns the code of a refusal, or how many events came of it */
   give(command: Command): string | number {
-    const decision = decide(this.state, command, { now: this.now, commandId: `command-${this.next()}` });
+    const decision = decide(this.state, command, { now: this.now, timeOfDay: this.now, commandId: `command-${this.next()}` });
     if (decision.kind === 'rejected') return decision.rejection.code;
     for (const event of decision.events) this.tell(event);
     return decision.events.length;

@@ -108,7 +108,7 @@ describe('accepted', () => {
 });
 
 const eventsOf = (command: ReturnType<typeof commandOf>) => {
-  const decision = decide(stateAfter(), command, { now: 0, commandId: 'c' });
+  const decision = decide(stateAfter(), command, { now: 0, timeOfDay: 0, commandId: 'c' });
   if (decision.kind === 'rejected') throw new Error(decision.rejection.detail);
   return decision.events;
 };

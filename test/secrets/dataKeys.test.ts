@@ -29,7 +29,7 @@ class Tables {
   readonly new = createSealer([newMaster], newMaster.keyId, this.table);
 
   do(command: Command, commandId = `command-${this.state.position}`): readonly ChanceryEvent[] {
-    const decision = decide(this.state, command, { now: startedAt, commandId });
+    const decision = decide(this.state, command, { now: startedAt, timeOfDay: startedAt, commandId });
     if (decision.kind === 'rejected') throw new Error(decision.rejection.detail);
     if (decision.events.length === 0) return [];
     this.#events.push({ events: decision.events, commandId });

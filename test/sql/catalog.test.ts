@@ -315,7 +315,7 @@ describe('SHOW CREATE TABLE', () => {
     if (parsed?.kind !== 'createTable') throw new Error('no CREATE TABLE');
     const definition = definitionOf(parsed, where, 'key');
     if (definition.kind === 'refused') return definition.fault.reason.detail;
-    const decision = decide(state, definition.command, { now: startedAt, commandId: 'c' });
+    const decision = decide(state, definition.command, { now: startedAt, timeOfDay: startedAt, commandId: 'c' });
     if (decision.kind === 'rejected') return decision.rejection.detail;
     const [created] = decision.events;
     if (created?.type !== 'TableCreated') throw new Error('no table was made');

@@ -11,7 +11,7 @@ import { type Decision, type RejectionCode, reject } from '../../src/rejection.t
 
 /** Epoch milliseconds at which every test of a decider begins; entries follow at intervals of a second. */
 export const startedAt = Date.UTC(2026, 10, 20, 12);
-const context: Context = { now: startedAt + 86_400_000, commandId: 'command-under-test' };
+const context: Context = { now: startedAt + 86_400_000, timeOfDay: startedAt + 86_400_000, commandId: 'command-under-test' };
 
 /** The act of an event that a test makes up. */
 export const actOf = (commandId: string): Act => ({

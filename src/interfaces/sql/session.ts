@@ -350,8 +350,9 @@ class Session {
       this.#parts.node.denials.note(this.#asker, `EXPLAIN ${act.command.name}`, denial);
       return rejected(act.refused(denial));
     }
-    const now = Math.max(this.#parts.now(), reading.state.at);
-    const decision = decide(reading.state, act.command, { now, commandId });
+    const timeOfDay = this.#parts.now();
+    const now = Math.max(timeOfDay, reading.state.at);
+    const decision = decide(reading.state, act.command, { now, timeOfDay, commandId });
     if (decision.kind === 'rejected') return rejected(act.refused(decision.rejection));
     if (decision.events.length === 0) return done('nothing would change: everything is so already');
     const { columns, note, rows: cells } = act.preview(decision.events, reading.state);
