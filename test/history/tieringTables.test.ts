@@ -158,6 +158,33 @@ test('tables are in the order of their names, and those that are not tiered are 
     expect((await rowsOf(timeline, table)).map((row) => row['table_name'])).toEqual(['a', 'b', 'd']);
 });
 
+test('the newest failures of all are found without handing over all tables', async () => {
+  const made = ['a', 'b', 'c', 'd'].map((table, tableId) => ({ tableId, table }));
+  const added = made.flatMap(({ table, tableId }) => [
+    tableCreated({ ...data, tableId, table }),
+    lakeTableAdded({ tableId, database: 'shop', table, freshnessMs: 0, tieringEpoch: 0, because: 'FOUND' }),
+  ]);
+  const failing = made.slice(0, 3).map(({ table, tableId }) => {
+    const round = { tableId, database: 'shop', table, tieringEpoch: 1, service: 's1' };
+    return [
+      tieringDue({ tableId, database: 'shop', table, tieringEpoch: 1 }),
+      tieringRoundStarted({ ...round, timeoutMs: 120_000 }),
+      tieringRoundFailed({ ...round, durationMs: 250, because: 'REPORTED', failuresInRow: 1 }),
+    ];
+  });
+  const timeline = await timelineOf(logOf([{ events: [shop, ...added] }, ...failing.map((events) => ({ events }))]));
+  const ask = async (each: Hint) => (await rowsOf(timeline, 'lake_tiering_status', { hint: each })).map((row) => row['table_name']);
+  const newest = { column: 'last_error_time', descending: true } as const;
+  expect(await ask({ conditions: [], order: newest, limit: 2 })).toEqual(['c', 'b']);
+  expect(await ask({ conditions: [], order: { ...newest, descending: false }, limit: 4 })).toEqual(['a', 'b', 'c', 'd']);
+  const notC: Condition = { column: 'table_name', operator: 'in', values: ['a', 'b', 'd'] };
+  expect(await ask({ conditions: [notC], order: newest, limit: 2 })).toEqual(['b', 'a']);
+  // What texts are before others is for DuckDB to say, both to compare and to sort.
+  const late: Condition = { column: 'table_name', operator: '>', values: ['b'] };
+  expect(await ask({ conditions: [late], order: newest, limit: 1 })).toHaveLength(4);
+  expect(await ask({ conditions: [], order: { column: 'table_name', descending: true }, limit: 1 })).toHaveLength(4);
+});
+
 /** A log in which tables fail: rounds that start and fail, among other events, several to an entry. */
 const failingLog = fc
   .array(fc.record({ text: fc.constantFrom('no credentials', 'disk full', 'x'.repeat(40), undefined), isSeparate: fc.boolean() }), {

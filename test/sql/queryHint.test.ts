@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Hint } from '../../src/engine/history/selector.ts';
+import { comparisonOf, firstOf } from '../../src/engine/history/conditions.ts';
+import type { Hint, Row, SysColumn } from '../../src/engine/history/selector.ts';
 import type { SourceCell } from '../../src/interfaces/sql/cells.ts';
 import { type Moment, SelectEngine } from '../../src/interfaces/sql/select.ts';
 import { replay } from '../support/replay.ts';
@@ -194,4 +195,58 @@ test('a result that is cut shows the same rows, and says so, whether the hint wa
       ]);
       expect(hinted, `${text}, ${rows} rows`).toEqual(plain);
     }
+});
+
+const numbered: readonly SysColumn[] = [
+  { name: 'position', type: 'BIGINT', about: '' },
+  { name: 'type', type: 'VARCHAR', about: '' },
+  { name: 'server', type: 'INTEGER', about: '' },
+];
+
+/** Sorts by itself where it can. */
+class SortingSource extends TestSource {
+  handedOver = 0;
+
+  override rows(table: string, moment: Moment, hint: Hint | undefined): Promise<Iterable<readonly SourceCell[]>> {
+    const compare = hint?.order === undefined ? undefined : comparisonOf(numbered, hint.order);
+    if (compare === undefined || hint?.limit === undefined) return super.rows(table, moment, hint);
+    const rows = firstOf(events(this.eventCount), compare, hint.limit);
+    this.handedOver += rows.length;
+    return Promise.resolve(rows);
+  }
+}
+
+test('the first rows of an order are those that DuckDB takes, NULL last, from as many rows as it needs', async () => {
+  for (const column of ['position', 'server'])
+    for (const direction of ['ASC', 'DESC'])
+      for (const [limit, offset] of [
+        [0, 0],
+        [1, 0],
+        [3, 2],
+        [17, 0],
+        [18, 9],
+      ] as const) {
+        const text = `SELECT ${column} FROM events ORDER BY ${column} ${direction} LIMIT ${limit} OFFSET ${offset}`;
+        const sorting = new SortingSource();
+        const [plain, sorted] = await Promise.all([engine.run(text, new TestSource()), engine.run(text, sorting)]);
+        expect(sorted, text).toEqual(plain);
+        expect(sorting.handedOver, text).toBe(Math.min(limit + offset, sorting.eventCount));
+      }
+});
+
+test('the first of many rows are those of a whole sort, equal ones in the order in which they came', () => {
+  const cell = fc.option(fc.integer({ min: -3, max: 3 }));
+  const order = fc.record({ column: fc.constant('server'), descending: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(cell, { maxLength: 60 }), order, fc.integer({ min: 0, max: 12 }), (cells, by, count) => {
+      const rows = cells.map((server, i): Row => [i, '', server]);
+      const compare = comparisonOf(numbered, by);
+      if (compare === undefined) throw new Error('numbers can be sorted');
+      const key = ([, , server]: Row): number => Number(server ?? (by.descending ? -9 : 9));
+      const sorted = rows.toSorted((a, b) => (by.descending ? key(b) - key(a) : key(a) - key(b)));
+      expect(firstOf(rows, compare, count)).toEqual(sorted.slice(0, count));
+    }),
+    replay({ numRuns: 300 }).params as object,
+  );
+  expect(comparisonOf(numbered, { column: 'type', descending: false })).toBeUndefined();
 });

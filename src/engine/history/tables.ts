@@ -4,7 +4,7 @@ import { coordinatorRows, isMember } from '../../../projections/coordinators.ts'
 import type { State } from '../../../projections/state.ts';
 import { aclTable } from './aclTable.ts';
 import { catalogTables } from './catalogTables.ts';
-import { narrowedBy } from './conditions.ts';
+import { comparisonOf, firstOf, narrowedBy } from './conditions.ts';
 import { dataKeyTable } from './dataKeyTable.ts';
 import { pageLimits } from './eventPages.ts';
 import { metaServiceTables, type StateTable } from './metaServiceTables.ts';
@@ -138,19 +138,29 @@ const rowsPerBatch = 1000;
 function* batches(name: string, state: State, sees: Sees, hint: Hint | undefined): Generator<readonly Row[]> {
   const table = stateTables.find((each) => each.table.name === name);
   if (table === undefined) throw new Error(`there is no table sys.${name}`);
-  const { isWanted, most } = narrowedBy(table.table.columns, hint);
-  let left = most;
+  const { columns } = table.table;
+  const compare = hint?.order === undefined ? undefined : comparisonOf(columns, hint.order);
+  const { isWanted, most } = narrowedBy(columns, hint, hint?.order === undefined || compare !== undefined);
+  const rows = table.rows(state, sees);
+  const isSorted = compare !== undefined && most !== Number.POSITIVE_INFINITY;
   let batch: Row[] = [];
-  for (const row of table.rows(state, sees)) {
-    if (left === 0) break;
-    if (!isWanted(row)) continue;
+  for (const row of isSorted ? firstOf(wanted(rows, isWanted), compare, most) : wanted(rows, isWanted, most)) {
     batch.push(row);
-    left -= 1;
     if (batch.length < rowsPerBatch) continue;
     yield batch;
     batch = [];
   }
   if (batch.length > 0) yield batch;
+}
+
+function* wanted(rows: Iterable<Row>, isWanted: (row: Row) => boolean, most = Number.POSITIVE_INFINITY): Generator<Row> {
+  let left = most;
+  for (const row of rows) {
+    if (left === 0) return;
+    if (!isWanted(row)) continue;
+    yield row;
+    left -= 1;
+  }
 }
 
 const configRows = (state: State): readonly Row[] =>
