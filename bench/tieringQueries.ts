@@ -130,7 +130,7 @@ function* failingLake(epoch: number, events: number): Generator<EncodedEntry> {
       yield last;
     }
   }
-  yield entryAfter(last, pending, epoch);
+  if (pending.length > 0) yield entryAfter(last, pending, epoch);
 }
 
 function failure(n: number): readonly ChanceryEvent[] {
