@@ -70,7 +70,7 @@ export interface TieringScope {
 export interface TieringQuery extends TieringScope {
   /** Those alone whose newest round failed. */
   readonly isFailing: boolean;
-  /** `worst`: those that failed most often in a row, then those that are latest, then by name. */
+  /** `worst`: see `worstFirst`. */
   readonly order: 'name' | 'worst';
   readonly limit: number;
   readonly offset: number;
@@ -106,10 +106,29 @@ interface Named {
   readonly database: string;
   readonly table: string;
 }
-interface Ranked extends Named {
+/** What ranks a lake table. */
+export interface Ranked extends Named {
+  /** When its timer runs off or ran off, whatever state it is in; epoch milliseconds. */
   readonly dueAt: number;
   readonly failuresInRow: number;
 }
+/** @param named the row of the same table in the catalog, or as much of it */
+export const rankedOf = (row: TieringRow, { database, table }: Pick<TableRow, 'database' | 'table'>): Ranked => ({
+  tableId: row.tableId,
+  database,
+  table,
+  dueAt: dueAtOf(row),
+  failuresInRow: row.failuresInRow,
+});
+
+type Order<T> = (a: T, b: T) => number;
+const inNames: Order<Named> = (a, b) => (a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1);
+/**
+ * The order in which lake tables need somebody, wherever they are listed: those that failed most often in a row, then those that are
+ * latest, then by name. How late a table is differs from when it is due by what is the same for all: now.
+ */
+export const worstFirst: Order<Ranked> = (a, b) => b.failuresInRow - a.failuresInRow || a.dueAt - b.dueAt || inNames(a, b);
+
 type Counts = { readonly counts: Record<RestingState, number>; failing: number };
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const noCounts = (): Counts => ({ counts: { Scheduled: 0, Pending: 0, Tiering: 0 }, failing: 0 });
@@ -222,9 +241,9 @@ export class TieringListing {
     for (const { after, before, key } of byTable.changesSince(this.#ranked)) {
       const named = this.#byId.get(Number(key));
       if (before !== undefined) gone.add(before.tableId);
-      if (after !== undefined && named !== undefined) come.push({ ...named, dueAt: dueAtOf(after), failuresInRow: after.failuresInRow });
+      if (after !== undefined && named !== undefined) come.push(rankedOf(after, named));
     }
-    this.#byRank = merged(this.#byRank, gone, come, inRanks);
+    this.#byRank = merged(this.#byRank, gone, come, worstFirst);
     this.#ranked = byTable;
     return this.#byRank;
   }
@@ -234,11 +253,6 @@ function rowOf({ catalog, tiering }: State, database: string, table: string): Ti
   const named = tableOf(catalog, database, table);
   return named === undefined ? undefined : tieringOf(tiering, named.tableId);
 }
-
-type Order<T> = (a: T, b: T) => number;
-const inNames: Order<Named> = (a, b) => (a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1);
-/** How late a table is differs from when it is due by what is the same for all: now. */
-const inRanks: Order<Ranked> = (a, b) => b.failuresInRow - a.failuresInRow || a.dueAt - b.dueAt || inNames(a, b);
 
 /** Sorted entries without those that are gone, with those that came: a walk, and a sort of what came. */
 function merged<T extends Named>(entries: readonly T[], gone: ReadonlySet<number>, come: T[], order: Order<T>): readonly T[] {

@@ -9,6 +9,7 @@ import { databaseCreated, tableCreated } from '../../events/catalog.ts';
 import type { ChanceryEvent } from '../../events/index.ts';
 import { lakeTableAdded, tieringDue, tieringRoundFailed, tieringRoundFinished, tieringRoundStarted } from '../../events/tiering.ts';
 import { foldEntry, initialState, type State } from '../../projections/state.ts';
+import { TieringListing } from '../../src/engine/tieringListing.ts';
 import { surveyLimits, watchTiering } from '../../src/interfaces/operator/tieringMetrics.ts';
 import { type Chapter, logOf, startedAt } from '../support/given.ts';
 import { call } from './support.ts';
@@ -78,6 +79,10 @@ const begin = (tableId: number, tieringEpoch: number): ChanceryEvent =>
 const fail = (tableId: number, tieringEpoch: number): ChanceryEvent =>
   tieringRoundFailed({ ...names(tableId), tieringEpoch, service, durationMs: 1, because: 'REPORTED', failuresInRow: tieringEpoch });
 
+const many = 150;
+/** Of those after table 0 the one that was added last is due first. */
+const freshnessOf = (tableId: number): number => 1_000 + (tableId === 0 ? 0 : 2_000 * (many - tableId));
+
 /** A lake table of which so many rounds failed. */
 function failed(tableId: number, rounds: number): readonly ChanceryEvent[] {
   const columns = [{ name: 'id', type: 'BIGINT', isNullable: true }];
@@ -85,13 +90,12 @@ function failed(tableId: number, rounds: number): readonly ChanceryEvent[] {
   const each = Array.from({ length: rounds }, (_, i) => [begin(tableId, i + 1), fail(tableId, i + 1)]).flat();
   return [
     tableCreated({ ...names(tableId), ...form }),
-    lakeTableAdded({ ...names(tableId), freshnessMs: 1_000, tieringEpoch: 0, because: 'NEW' }),
+    lakeTableAdded({ ...names(tableId), freshnessMs: freshnessOf(tableId), tieringEpoch: 0, because: 'NEW' }),
     tieringDue({ ...names(tableId), tieringEpoch: 1 }),
     ...each,
   ];
 }
 
-const many = 150;
 const chapters: readonly Chapter[] = [
   { events: [databaseCreated({ database: 'lake', properties: {} })] },
   // Table 7 fails most often, table 8 next to that; all others as often as each other.
@@ -111,8 +115,10 @@ test('of many failing tables the worst hundred are named; all are looked through
   expect([...inRow].slice(0, 3)).toEqual([
     ['database="lake",table="t7"', 5],
     ['database="lake",table="t8"', 4],
-    ['database="lake",table="t0"', 2], // Of those that failed as often the one that has waited for longest.
+    ['database="lake",table="t0"', 2], // Of those that failed as often the one that is latest.
   ]);
+  const { tables } = new TieringListing().page(state, { isFailing: false, order: 'worst', limit: surveyLimits.tables, offset: 0 });
+  expect([...inRow.keys()]).toEqual(tables.map(({ database, table }) => `database="${database}",table="${table}"`));
   expect(sample(first, 'failing_tables')).toBe(many);
   expect(sample(first, 'oldest_pending_seconds')).toBe((now - state.at) / 1000 + many - 1);
   // Table 0 became a lake table a second after the first entry, and may be a second old.

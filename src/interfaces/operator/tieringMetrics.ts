@@ -3,6 +3,7 @@ import { tableById } from '../../../projections/catalog.ts';
 import type { State } from '../../../projections/state.ts';
 import { dueAtOf, firstPending, type TieringRow, tieringOf } from '../../../projections/tiering.ts';
 import { restingStates } from '../../../projections/tieringStates.ts';
+import { type Ranked, rankedOf, worstFirst } from '../../engine/tieringListing.ts';
 import { inTurns } from '../../engine/turns.ts';
 
 /** How often all lake tables are looked through at most, how long that may keep anything else waiting, and of how many tables it tells. */
@@ -62,13 +63,13 @@ export function watchTiering(registry: Registry, parts: Parts): void {
   gauge(
     'failures_in_row_max',
     'The most rounds of one lake table that failed in a row. A failed table is tried again at once, for ever; alert: >= 3 for 10m.',
-    async () => (await survey()).worst[0]?.row.failuresInRow ?? 0,
+    async () => (await survey()).worst[0]?.failuresInRow ?? 0,
   );
   watchWorst(registry, survey, now);
 }
 
 function watchWorst(registry: Registry, survey: () => Promise<Survey>, now: () => number): void {
-  const each = (name: string, help: string, read: (row: TieringRow) => number) =>
+  const each = (name: string, help: string, read: (failing: Failing) => number) =>
     new Gauge({
       name: `chancery_tiering_table_${name}`,
       help: `${help} Of the ${surveyLimits.tables} failing lake tables alone that failed most often in a row.`,
@@ -77,7 +78,7 @@ function watchWorst(registry: Registry, survey: () => Promise<Survey>, now: () =
       async collect() {
         const { worst } = await survey();
         this.reset();
-        for (const { database, row, table } of worst) this.set({ database, table }, read(row));
+        for (const failing of worst) this.set({ database: failing.database, table: failing.table }, read(failing));
       },
     });
   each('failures_in_row', 'Rounds that failed since the last one that went well.', ({ failuresInRow }) => failuresInRow);
@@ -88,12 +89,14 @@ function watchWorst(registry: Registry, survey: () => Promise<Survey>, now: () =
 
 const secondsFrom = (at: number, now: number): number => Math.max(0, now - at) / 1000;
 
+type Failing = Ranked & Pick<TieringRow, 'scheduledFrom'>;
+
 /** What is only known once every table was looked at. */
 interface Survey {
   /** When the first timer of all runs off or ran off, whatever state its table is in; Infinity without tables. Epoch milliseconds. */
   readonly earliestDueAt: number;
   /** Failing tables, the worst first, at most `surveyLimits.tables`. */
-  readonly worst: readonly { readonly row: TieringRow; readonly database: string; readonly table: string }[];
+  readonly worst: readonly Failing[];
 }
 
 /** Surveys for whoever asks: one at a time, and the newest one again while it is young. */
@@ -123,30 +126,21 @@ function* surveying({ catalog, tiering }: State): Generator<void, Survey> {
     looked += 1;
     if (looked % surveyLimits.rowsPerStep === 0) yield;
   }
-  const worst: TieringRow[] = [];
+  const worst: Failing[] = [];
   for (const [id] of tiering.failing.rows()) {
     const row = tieringOf(tiering, Number(id));
-    if (row !== undefined) insert(worst, row);
+    const names = row === undefined ? undefined : tableById(catalog, row.tableId);
+    if (row !== undefined && names !== undefined) insert(worst, { ...rankedOf(row, names), scheduledFrom: row.scheduledFrom });
     looked += 1;
     if (looked % surveyLimits.rowsPerStep === 0) yield;
   }
-  const named = worst.flatMap((row) => {
-    const names = tableById(catalog, row.tableId);
-    return names === undefined ? [] : [{ row, database: names.database, table: names.table }];
-  });
-  return { earliestDueAt, worst: named };
+  return { earliestDueAt, worst };
 }
 
 /** Into the worst ones so far, in their order, unless there are enough that are worse. */
-function insert(worst: TieringRow[], row: TieringRow): void {
-  let place = worst.length;
-  while (place > 0 && isWorse(row, worst[place - 1])) place -= 1;
+function insert(worst: Failing[], failing: Failing): void {
+  const place = worst.findLastIndex((other) => worstFirst(other, failing) < 0) + 1;
   if (place >= surveyLimits.tables) return;
-  worst.splice(place, 0, row);
+  worst.splice(place, 0, failing);
   if (worst.length > surveyLimits.tables) worst.pop();
-}
-
-function isWorse(a: TieringRow, b: TieringRow | undefined): boolean {
-  if (b === undefined) return true;
-  return (b.failuresInRow - a.failuresInRow || a.scheduledFrom - b.scheduledFrom || a.tableId - b.tableId) < 0;
 }
