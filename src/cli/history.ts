@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { HistoryEvent } from '../engine/history/port.ts';
 import { wrongUsage } from './exit.ts';
+import { followed } from './followedStream.ts';
 import { HistoryLines } from './historyLines.ts';
 import { localZone, parseTime, timeForms } from './moments.ts';
-import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
-import { serverSentEvents } from './serverSentEvents.ts';
+import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { styled, type Terminal, write } from './terminal.ts';
 
 export interface HistoryOptions extends OperatorOptions {
@@ -86,39 +85,14 @@ async function newest(
   return { events: found.reverse(), hasMore: page.next !== undefined, position };
 }
 
-/** A stream that is silent for so long, heartbeats included, is dead. */
-const silenceMs = 45_000;
-const retryMs = 1000;
-
-/** Prints what happens after a position, for ever: a broken stream is taken up again where it was, on whichever node answers. */
-async function followOn(client: OperatorClient, filter: Query, after: number, print: Print, terminal: Terminal): Promise<never> {
+/** Prints what happens after a position, for ever. */
+async function followOn(client: OperatorClient, filter: Query, after: number, print: Print, terminal: Terminal): Promise<void> {
   let seen = String(after);
-  for (let isBroken = false; ; ) {
-    try {
-      const silence = new AbortController();
-      const watch = (): NodeJS.Timeout => setTimeout(() => silence.abort(), silenceMs);
-      let timer = watch();
-      const headers = { accept: 'text/event-stream', 'last-event-id': seen };
-      const response = await client.open({
-        path: `/v1/events?${new URLSearchParams([...filter]).toString()}`,
-        headers,
-        signal: silence.signal,
-      });
-      if (isBroken) terminal.err.write(`following again on ${client.url}\n`);
-      isBroken = false;
-      for await (const { data, id } of serverSentEvents(response.body ?? new ReadableStream())) {
-        clearTimeout(timer);
-        timer = watch();
-        if (data !== '') await print([JSON.parse(data) as HistoryEvent]);
-        if (id !== '') seen = id;
-      }
-      clearTimeout(timer);
-    } catch (error) {
-      if (error instanceof Refused && error.problem.status < 500 && error.problem.status !== 429) throw error;
-      if (!isBroken)
-        terminal.err.write(`the stream broke off${error instanceof NotReachable ? ` (${error.message})` : ''}; trying again\n`);
-      isBroken = true;
-    }
-    await pause(retryMs);
+  const next = () => ({ path: `/v1/events?${new URLSearchParams([...filter]).toString()}`, headers: { 'last-event-id': seen } });
+  const { signal } = new AbortController(); // Ctrl-C ends this process.
+  const say = (words: string): boolean => terminal.err.write(`${words}\n`);
+  for await (const { data, id } of followed({ client, next, interrupted: signal, say })) {
+    if (data !== undefined) await print([data as HistoryEvent]);
+    if (id !== '') seen = id;
   }
 }

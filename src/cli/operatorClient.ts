@@ -41,6 +41,10 @@ export class Refused extends Error {
   }
 }
 
+/** What goes by itself when a node comes back, or another one leads. */
+export const isPassing = (error: unknown): error is NotReachable | Refused =>
+  error instanceof NotReachable || (error instanceof Refused && (error.problem.status >= 500 || error.problem.status === 429));
+
 export interface Call {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   readonly path: string;

@@ -1,10 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { refusal } from './exit.ts';
+import { followed } from './followedStream.ts';
 import { grouped, renderSpan } from './moments.ts';
-import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
+import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
 import { type Progress, startProgress } from './progress.ts';
 import { type Move, type Rebalance, rebalanceOf } from './rebalance.ts';
-import { serverSentEvents } from './serverSentEvents.ts';
 import { harmless, styled, type Terminal, write } from './terminal.ts';
 
 export interface WatchOptions extends OperatorOptions {
@@ -23,7 +22,7 @@ export async function watchRebalance(id: string | undefined, options: WatchOptio
   process.once('SIGINT', onInterrupt);
   const progress = options.json === true ? undefined : startProgress(terminal, first.rebalanceId, 'buckets');
   try {
-    const last = await followed(client, first, interrupted.signal, options.json === true ? jsonTo(terminal) : barTo(progress), terminal);
+    const last = await toItsEnd(client, first, interrupted.signal, options.json === true ? jsonTo(terminal) : barTo(progress), terminal);
     progress?.stop();
     await conclude(client, last, options, terminal);
   } catch (error) {
@@ -57,12 +56,8 @@ const barTo =
     progress?.update(finished + failed, moveCount, note);
   };
 
-/** A stream that is silent for so long, heartbeats included, is dead. */
-const silenceMs = 45_000;
-const retryMs = 1000;
-
-/** Follows a rebalance to its end: a broken stream is taken up again, on whichever node answers. @throws what `interrupted` says */
-async function followed(
+/** Follows a rebalance to its end. @throws what `interrupted` says */
+async function toItsEnd(
   client: OperatorClient,
   first: Rebalance,
   interrupted: AbortSignal,
@@ -70,50 +65,17 @@ async function followed(
   terminal: Terminal,
 ): Promise<Rebalance> {
   let last = first;
-  let isBroken = false;
-  while (last.endedAt === undefined) {
-    try {
-      for await (const rebalance of messages(client, last, interrupted)) {
-        if (isBroken) terminal.err.write(`following again on ${client.url}\n`);
-        isBroken = false;
-        last = rebalance;
-        await show(last);
-      }
-    } catch (error) {
-      interrupted.throwIfAborted();
-      if (error instanceof Refused && error.problem.status < 500 && error.problem.status !== 429) throw error;
-      if (!isBroken)
-        terminal.err.write(`the stream broke off${error instanceof NotReachable ? ` (${error.message})` : ''}; trying again\n`);
-      isBroken = true;
-    }
-    if (last.endedAt === undefined) await pause(retryMs, undefined, { signal: interrupted });
+  if (last.endedAt !== undefined) return last;
+  const path = `/v1/rebalances/${encodeURIComponent(first.rebalanceId)}/stream`;
+  const next = () => ({ path, query: { atLeast: last.position } });
+  const say = (words: string): boolean => terminal.err.write(`${words}\n`);
+  for await (const { data } of followed({ client, next, interrupted, say })) {
+    if (data === undefined) continue;
+    last = data as Rebalance;
+    await show(last);
+    if (last.endedAt !== undefined) break;
   }
   return last;
-}
-
-async function* messages(
-  client: OperatorClient,
-  { position, rebalanceId }: Rebalance,
-  interrupted: AbortSignal,
-): AsyncGenerator<Rebalance> {
-  const silence = new AbortController();
-  const watch = (): NodeJS.Timeout => setTimeout(() => silence.abort(), silenceMs);
-  let timer = watch();
-  try {
-    const response = await client.open({
-      path: `/v1/rebalances/${encodeURIComponent(rebalanceId)}/stream`,
-      query: { atLeast: position },
-      headers: { accept: 'text/event-stream' },
-      signal: AbortSignal.any([silence.signal, interrupted]),
-    });
-    for await (const { data } of serverSentEvents(response.body ?? new ReadableStream())) {
-      clearTimeout(timer);
-      timer = watch();
-      if (data !== '') yield JSON.parse(data) as Rebalance;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 const toldFailures = 100;

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { followed } from './followedStream.ts';
 import { renderTime } from './moments.ts';
-import { NotReachable, OperatorClient, Refused } from './operatorClient.ts';
-import { serverSentEvents } from './serverSentEvents.ts';
+import { isPassing, OperatorClient } from './operatorClient.ts';
 import { styled, type Terminal, write } from './terminal.ts';
 import { type BoardLines, boardLines, boardOf, type StatusOptions, scopeOf } from './tiering.ts';
 import { Screen } from './tieringScreen.ts';
@@ -119,45 +119,8 @@ const lineOf = (change: TieringChange, { options, terminal }: Watch): string =>
 const versionOf = ({ failures, freshnessMs, since, status, tieringEpoch }: TieringChange): string =>
   [status, tieringEpoch, since, freshnessMs, failures].join();
 
-/** What goes by itself when a node comes back, or another one leads. */
-const isPassing = (error: unknown): error is NotReachable | Refused =>
-  error instanceof NotReachable || (error instanceof Refused && (error.problem.status >= 500 || error.problem.status === 429));
-
-/** A stream that is silent for so long, heartbeats included, is dead. */
-const silenceMs = 45_000;
-const retryMs = 1000;
-
-/**
- * Statuses as they change, without an end: a broken stream is taken up again, on whichever node answers. A heartbeat is undefined.
- * @param say is told when the stream breaks, and when it goes on
- */
+/** Statuses as they change, without an end. A heartbeat is undefined. @param say is told when the stream breaks, and when it goes on */
 async function* changes({ client, interrupted, scope }: Watch, say: (words: string) => void): AsyncGenerator<TieringChange | undefined> {
-  for (let isBroken = false; ; ) {
-    const silence = new AbortController();
-    const watch = (): NodeJS.Timeout => setTimeout(() => silence.abort(), silenceMs);
-    let timer = watch();
-    try {
-      const response = await client.open({
-        path: '/v1/tiering/stream',
-        query: { ...scope },
-        headers: { accept: 'text/event-stream' },
-        signal: AbortSignal.any([silence.signal, interrupted]),
-      });
-      if (isBroken) say(`following again on ${client.url}`);
-      isBroken = false;
-      for await (const { data } of serverSentEvents(response.body ?? new ReadableStream())) {
-        clearTimeout(timer);
-        timer = watch();
-        yield data === '' ? undefined : (JSON.parse(data) as TieringChange);
-      }
-    } catch (error) {
-      interrupted.throwIfAborted();
-      if (error instanceof Refused && !isPassing(error)) throw error;
-      if (!isBroken) say(`the stream broke off${error instanceof NotReachable ? ` (${error.message})` : ''}; trying again`);
-      isBroken = true;
-    } finally {
-      clearTimeout(timer);
-    }
-    await pause(retryMs, undefined, { signal: interrupted });
-  }
+  const next = () => ({ path: '/v1/tiering/stream', query: { ...scope } });
+  for await (const { data } of followed({ client, interrupted, next, say })) yield data as TieringChange | undefined;
 }
