@@ -2,7 +2,18 @@ import { Command, Option } from 'commander';
 import { exitStatus } from './exit.ts';
 import type { Implementations } from './implementations.ts';
 import { addCluster, addServers, addTabletServer, addTiering, addTieringService } from './programBeside.ts';
-import { addCredentials, collect, examples, fileOption, jsonOption, logOption, operatorOption, tlsOptions, upTo } from './programParts.ts';
+import {
+  addCredentials,
+  addHelp,
+  collect,
+  examples,
+  fileOption,
+  jsonOption,
+  logOption,
+  operatorOption,
+  tlsOptions,
+  upTo,
+} from './programParts.ts';
 import { release } from './release.ts';
 import { defaultConfigFile, settingNames, variableOf } from './settingNames.ts';
 import type { Terminal } from './terminal.ts';
@@ -14,7 +25,6 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
   const program = new Command('chancery')
     .description('An event-sourced coordinator: every administrative act is an event in one replicated log.')
     .version(release, '-V, --version', 'print the release')
-    .helpCommand('help [command]', 'explain a command')
     .helpOption('-h, --help', 'explain the command')
     .showHelpAfterError('(more: add --help)')
     .enablePositionalOptions() // Some commands have options of the same name as those below them.
@@ -43,6 +53,7 @@ export function createProgram(parts: Implementations, terminal: Terminal): Comma
     for (const option of tlsOptions(terminal.env)) command.addOption(option);
     addCredentials(command, terminal);
   }
+  addHelp(program);
   return program;
 }
 

@@ -138,7 +138,6 @@ export function addTieringService(program: Command, parts: Implementations, term
     .description(
       'Run a reference tiering service, or have it fail. It takes lake tables and writes a file for each round; it copies no data.',
     )
-    .helpCommand('help [command]', 'explain a command')
     .option('--coordinator <URL>', 'the nodes that may be asked, several with commas between')
     .option('--data <DIR>', 'its directory, made when it is missing; one process each')
     .option('--service <NAME>', "its name, unlike every other's (default: the one it had last, else a new one)")

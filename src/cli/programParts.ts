@@ -1,5 +1,6 @@
 /** What commands are put together from. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { nearest } from './nearest.ts';
 import { defaultOperatorUrl } from './settingNames.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -50,4 +51,24 @@ export function addCredentials(command: Command, terminal: Terminal): void {
   command.hook('preAction', async (own, called) => {
     if (called === own) await logIn(called, terminal); // A command below this one has a hook of its own.
   });
+}
+
+/** `chancery help token issue`, `chancery token help issue`: commander's own knows one level, and none of what does something itself. */
+export function addHelp(command: Command): void {
+  if (command.commands.length === 0) return;
+  for (const each of command.commands) addHelp(each);
+  command
+    .command('help')
+    .description('explain a command')
+    .argument('[command...]', 'which one')
+    .action((names: readonly string[]) => below(command, names).help());
+}
+
+function below(command: Command, [name, ...more]: readonly string[]): Command {
+  if (name === undefined) return command;
+  const names = command.commands.map((each) => each.name());
+  const next = command.commands[names.indexOf(name)];
+  if (next !== undefined) return below(next, more);
+  const meant = nearest(name, names);
+  return command.error(`error: unknown command '${name}'${meant === undefined ? '' : `\n(Did you mean ${meant}?)`}`);
 }
