@@ -11,7 +11,8 @@ import { tieringOf } from '../../projections/tiering.ts';
 import { tokenOf } from '../../projections/tokens.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import type { Node, NodeParts } from '../../src/engine/node.ts';
-import { createDatabase, createTable, heartbeat, lakeProperties } from '../model/tieringSamples.ts';
+import { createDatabase, createTable, lakeProperties } from '../model/tieringSamples.ts';
+import { heartbeat } from '../support/lakeTables.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
 
@@ -148,7 +149,7 @@ test('a silent round is given up as if the log were not ahead', async () => {
   const scene = await Scene.anHourAhead();
   await scene.ask(createTable('lake', 't', lakeProperties(0)));
   await scene.pass(second);
-  await scene.ask(heartbeat('s1', { wantsTable: true }));
+  await scene.ask(heartbeat({ service: 's1', wantsTable: true }));
   expect(scene.stateOf(0)).toBe('Tiering');
   await scene.rightClockLeads();
   await scene.changesWithin([minute - 5, minute + minute / 8], () => tieringOf(scene.node.state.tiering, 0)?.failures);

@@ -21,8 +21,9 @@ import { startTiering } from '../../src/engine/tieringDuties.ts';
 import { TieringRounds } from '../../src/engine/tieringRounds.ts';
 import { lostRequest } from '../../src/log/faulty.ts';
 import { rejection } from '../../src/rejection.ts';
-import { alterTable, createDatabase, createTable, heartbeat, lakeProperties } from '../model/tieringSamples.ts';
+import { alterTable, createDatabase, createTable, lakeProperties } from '../model/tieringSamples.ts';
 import { logOf } from '../support/given.ts';
+import { heartbeat } from '../support/lakeTables.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
 
@@ -88,7 +89,7 @@ class Lake {
   async handOut(service: string, count: number): Promise<void> {
     const has: number[] = [];
     for (let i = 0; i < count; i += 1) {
-      const answer = await this.ask(heartbeat(service, { wantsTable: true, alsoHas: has }));
+      const answer = await this.ask(heartbeat({ service, wantsTable: true, alsoHas: has }));
       has.push(answer?.table?.tableId ?? -1);
     }
     expect(has).not.toContain(-1);
@@ -96,7 +97,7 @@ class Lake {
 
   async renew(service: string, ...ids: readonly number[]): Promise<void> {
     const answer = await this.ask(
-      heartbeat(service, { tiering: ids.map((tableId) => ({ tableId, tieringEpoch: this.row(tableId).tieringEpoch })) }),
+      heartbeat({ service, tiering: ids.map((tableId) => ({ tableId, tieringEpoch: this.row(tableId).tieringEpoch })) }),
     );
     expect(answer?.tiering.filter(({ refusal }) => refusal !== undefined)).toEqual([]);
   }
@@ -210,7 +211,7 @@ describe('time-outs', () => {
     const lake = await Lake.with(1);
     await lake.pass(freshnessMs);
     for (const tieringEpoch of [1, 1, 2, 2]) {
-      expect((await lake.ask(heartbeat('s1', { wantsTable: true })))?.table).toMatchObject({ tableId: 0, tieringEpoch });
+      expect((await lake.ask(heartbeat({ service: 's1', wantsTable: true })))?.table).toMatchObject({ tableId: 0, tieringEpoch });
       await lake.pass(timeoutMs / 2 + timeoutMs / 8);
     }
     expect(lake.row(0)).toMatchObject({ failuresInRow: 2, tieringEpoch: 3 });
@@ -354,8 +355,8 @@ describe('the end of a leadership', () => {
 });
 
 test.each([
-  ['renews no round', heartbeat('s1', { tiering: [{ tableId: 0, tieringEpoch: 1 }] }), [{ tableId: 0 }]],
-  ['hands out no table', heartbeat('s2', { wantsTable: true }), []],
+  ['renews no round', heartbeat({ service: 's1', tiering: [{ tableId: 0, tieringEpoch: 1 }] }), [{ tableId: 0 }]],
+  ['hands out no table', heartbeat({ service: 's2', wantsTable: true }), []],
 ])('a leader that is one no more without knowing it %s', async (_, asked, tiering) => {
   const lake = await Lake.with(2);
   await lake.pass(freshnessMs);
@@ -367,7 +368,7 @@ test.each([
   await vi.waitFor(() => expect(lake.node.role).toBe('leader'), eventually);
   expect(old.role).toBe('leader');
   const answered = old.submit(asked, caller);
-  await lake.ask(heartbeat('s3', { wantsTable: true }));
+  await lake.ask(heartbeat({ service: 's3', wantsTable: true }));
   expect(lake.row(1)).toMatchObject({ state: 'Tiering', service: 's3' });
   lake.cluster.hub.heal('n1');
   const answer = { coordinatorEpoch: lake.node.state.epoch, failed: [], tiering, finished: [] };

@@ -17,8 +17,8 @@ import {
 import { tieringOf } from '../../projections/tiering.ts';
 import { Replica } from '../../src/engine/replica.ts';
 import { TieringRounds } from '../../src/engine/tieringRounds.ts';
-import { heartbeat } from '../model/tieringSamples.ts';
 import { actOf } from '../support/given.ts';
+import { heartbeat } from '../support/lakeTables.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
 
 const timeoutMs = 120_000;
@@ -67,7 +67,7 @@ class Led {
       ...(table === undefined ? {} : { table: { ...named(table), tieringEpoch: 1, timeoutMs } }),
     };
     const tiering = answer.tiering.map(({ tableId }) => ({ tableId, tieringEpoch: 1 }));
-    this.rounds.answered(heartbeat('s', { tiering }), { kind: 'done', position: 1, changed: false, duplicate: false, answer });
+    this.rounds.answered(heartbeat({ service: 's', tiering }), { kind: 'done', position: 1, changed: false, duplicate: false, answer });
   }
 
   /** Time passes. @returns who is silent then */
@@ -118,7 +118,7 @@ describe('silence', () => {
   test('what another command was answered with, or a heartbeat that was refused, keeps nothing up', async () => {
     const led = ledWith([1]);
     await led.after(timeoutMs);
-    const renewing = heartbeat('s1', { tiering: [{ tableId: 1, tieringEpoch: 1 }] });
+    const renewing = heartbeat({ service: 's1', tiering: [{ tableId: 1, tieringEpoch: 1 }] });
     led.rounds.answered(renewing, { kind: 'unknown', commandId: 'c', detail: 'lost' });
     led.rounds.answered({ name: 'queueDueTables', atMost: 1 }, { kind: 'done', position: 1, changed: false, duplicate: false });
     led.rounds.answered(renewing, {

@@ -2,21 +2,11 @@
 import { type CatalogEvent, tableAltered, tableCreated, tableDropped } from '../../events/catalog.ts';
 import { freshnessChanged, lakeTableAdded, lakeTableRemoved, type TieringEvent } from '../../events/tiering.ts';
 import type { Command } from '../../src/deciders/commands.ts';
+import { heartbeat } from '../support/lakeTables.ts';
 
 const orders = { tableId: 0, database: 'shop', table: 'orders' } as const;
 const payments = { tableId: 2, database: 'shop', table: 'payments' } as const;
-const heartbeat = (service: string, said: Partial<Extract<Command, { readonly name: 'tieringHeartbeat' }>>): Command => ({
-  name: 'tieringHeartbeat',
-  service,
-  failed: [],
-  tiering: [],
-  finished: [],
-  forced: [],
-  wantsTable: false,
-  alsoHas: [],
-  ...said,
-});
-const asks = (service: string): Command => heartbeat(service, { wantsTable: true });
+const asks = (service: string): Command => heartbeat({ service, wantsTable: true });
 const due: Command = { name: 'queueDueTables', atMost: 10 };
 const error = 'Zugriff verweigert: s3://lake/shop/payments\n\tat paimon.FileIO.open';
 
@@ -39,7 +29,7 @@ export const tieringActs: readonly (Command | { readonly name: string; readonly 
   { name: 'adoptLakeTables', atMost: 10 },
   due,
   asks('tiering-1'),
-  heartbeat('tiering-1', { failed: [{ tableId: 2, tieringEpoch: 1, error }] }),
+  heartbeat({ service: 'tiering-1', failed: [{ tableId: 2, tieringEpoch: 1, error }] }),
   asks('tiering-1'),
   { name: 'timeOutTieringRounds', rounds: [{ tableId: 2, tieringEpoch: 2 }] },
   asks('tiering-2'),
@@ -47,7 +37,7 @@ export const tieringActs: readonly (Command | { readonly name: string; readonly 
   asks('tiering-2'),
   { name: 'finishTableTiering', tableId: 2, tieringEpoch: 4, isForced: true },
   asks('tiering-2'),
-  heartbeat('tiering-2', { finished: [{ tableId: 2, tieringEpoch: 5, fileBytes: 1_048_576, records: 500 }] }),
+  heartbeat({ service: 'tiering-2', finished: [{ tableId: 2, tieringEpoch: 5, fileBytes: 1_048_576, records: 500 }] }),
   {
     name: 'alterTable',
     events: [

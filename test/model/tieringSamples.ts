@@ -1,18 +1,5 @@
-/** Lake tables without buckets, which need no tablet servers, and what tiering services say. */
+/** Lake tables without buckets, which need no tablet servers. */
 import type { Command } from '../../src/deciders/commands.ts';
-import type { TieringHeartbeat } from '../../src/deciders/tiering.ts';
-
-export const heartbeat = (service: string, said: Partial<Omit<TieringHeartbeat, 'service'>> = {}): Command => ({
-  name: 'tieringHeartbeat',
-  service,
-  failed: [],
-  tiering: [],
-  finished: [],
-  forced: [],
-  wantsTable: false,
-  alsoHas: [],
-  ...said,
-});
 
 export const lakeProperties = (freshnessMs: number): Record<string, string> => ({
   'table.datalake.enabled': 'true',
