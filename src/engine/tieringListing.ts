@@ -1,4 +1,4 @@
-import { databaseOf, type TableRow, tableById, tableOf } from '../../projections/catalog.ts';
+import { databaseOf, type TableRow, tableOf } from '../../projections/catalog.ts';
 import type { State } from '../../projections/state.ts';
 import { Table } from '../../projections/table.ts';
 import { dueAtOf, type Tiering, type TieringRow, tieringOf } from '../../projections/tiering.ts';
@@ -6,6 +6,7 @@ import type { RestingState } from '../../projections/tieringStates.ts';
 import { databaseResource, tableResource } from '../deciders/resources.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import type { Sees } from './catalogListing.ts';
+import { inNames, LakeTables, merged, type Named, type Order } from './lakeTables.ts';
 
 /** What is told of a lake table. Times are epoch milliseconds. */
 export interface TieringStatus {
@@ -101,11 +102,6 @@ export function faultOfScope({ catalog }: State, { database, table }: TieringSco
   return isMissing ? noDatabase() : rejection('UNKNOWN_TABLE', 'table', `Table '${database}.${table.slice(0, 201)}' does not exist.`);
 }
 
-interface Named {
-  readonly tableId: number;
-  readonly database: string;
-  readonly table: string;
-}
 /** What ranks a lake table. */
 export interface Ranked extends Named {
   /** When its timer runs off or ran off, whatever state it is in; epoch milliseconds. */
@@ -121,8 +117,6 @@ export const rankedOf = (row: TieringRow, { database, table }: Pick<TableRow, 'd
   failuresInRow: row.failuresInRow,
 });
 
-type Order<T> = (a: T, b: T) => number;
-const inNames: Order<Named> = (a, b) => (a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1);
 /**
  * The order in which lake tables need somebody, wherever they are listed: those that failed most often in a row, then those that are
  * latest, then by name. How late a table is differs from when it is due by what is the same for all: now.
@@ -138,9 +132,13 @@ const noCounts = (): Counts => ({ counts: { Scheduled: 0, Pending: 0, Tiering: 0
  * a page costs its rows and those changes, not a sort. Use one for the states of one log, which gives a table one name for good.
  */
 export class TieringListing {
-  #tables: Table<TieringRow> = Table.empty();
-  #byName: readonly Named[] = [];
-  readonly #byId = new Map<number, Named>();
+  readonly #tables = new LakeTables<Named>({
+    entryOf: (named) => named,
+    changed: (named, before, after) => {
+      if (before !== undefined) this.#count(named, before, -1);
+      if (after !== undefined) this.#count(named, after, 1);
+    },
+  });
   readonly #byDatabase = new Map<string, Counts>();
   #failing: Table<true> = Table.empty();
   #failingByName: readonly Named[] = [];
@@ -149,8 +147,9 @@ export class TieringListing {
 
   /** Of what is not there, an empty page. */
   page(state: State, query: TieringQuery): TieringPage {
-    this.#catchUp(state);
     const { tiering } = state;
+    this.#tables.catchUp(state);
+    this.#catchUpFailing(tiering);
     const { counts, failing } = this.#countsOf(state, query);
     const total = query.isFailing ? failing : counts.Scheduled + counts.Pending + counts.Tiering;
     const end = Math.min(total, query.offset + query.limit);
@@ -162,33 +161,11 @@ export class TieringListing {
     return { tables, total, ...(end < total ? { next: end } : {}), counts, failing };
   }
 
-  /** Works what became of the tables into names and counts. */
-  #catchUp({ catalog, tiering }: State): void {
-    const gone = new Set<number>();
-    const come: Named[] = [];
-    for (const { after, before, key } of tiering.byTable.changesSince(this.#tables)) {
-      const tableId = Number(key);
-      const named = this.#byId.get(tableId) ?? tableById(catalog, tableId);
-      if (named === undefined) throw new Error(`lake table ${tableId} is in no database`);
-      if (before === undefined) {
-        const { database, table } = named;
-        come.push({ tableId, database, table });
-      } else this.#count(named, before, -1);
-      if (after === undefined) gone.add(tableId);
-      else this.#count(named, after, 1);
-    }
-    for (const id of gone) this.#byId.delete(id);
-    for (const named of come) this.#byId.set(named.tableId, named);
-    this.#byName = merged(this.#byName, gone, come, inNames);
-    this.#tables = tiering.byTable;
-    this.#catchUpFailing(tiering);
-  }
-
   #catchUpFailing({ failing }: Tiering): void {
     const healthy = new Set<number>();
     const come: Named[] = [];
     for (const { after, key } of failing.changesSince(this.#failing)) {
-      const named = this.#byId.get(Number(key));
+      const named = this.#tables.get(Number(key));
       if (after === undefined) healthy.add(Number(key));
       else if (named !== undefined) come.push(named);
     }
@@ -226,7 +203,7 @@ export class TieringListing {
       return row === undefined ? [] : [{ tableId: row.tableId, database, table }];
     }
     if (order === 'name') {
-      const names = isFailing ? this.#failingByName : this.#byName;
+      const names = isFailing ? this.#failingByName : this.#tables.byName;
       const first = database === undefined ? 0 : placeOf(names, database);
       return names.slice(first + offset, first + end);
     }
@@ -239,7 +216,7 @@ export class TieringListing {
     const gone = new Set<number>();
     const come: Ranked[] = [];
     for (const { after, before, key } of byTable.changesSince(this.#ranked)) {
-      const named = this.#byId.get(Number(key));
+      const named = this.#tables.get(Number(key));
       if (before !== undefined) gone.add(before.tableId);
       if (after !== undefined && named !== undefined) come.push(rankedOf(after, named));
     }
@@ -252,27 +229,6 @@ export class TieringListing {
 function rowOf({ catalog, tiering }: State, database: string, table: string): TieringRow | undefined {
   const named = tableOf(catalog, database, table);
   return named === undefined ? undefined : tieringOf(tiering, named.tableId);
-}
-
-/** Sorted entries without those that are gone, with those that came: a walk, and a sort of what came. */
-function merged<T extends Named>(entries: readonly T[], gone: ReadonlySet<number>, come: T[], order: Order<T>): readonly T[] {
-  if (gone.size === 0 && come.length === 0) return entries;
-  come.sort(order);
-  const all: T[] = [];
-  let next = 0;
-  for (const entry of entries) {
-    if (gone.has(entry.tableId)) continue;
-    for (let more = come[next]; more !== undefined && order(more, entry) < 0; more = come[next]) {
-      all.push(more);
-      next += 1;
-    }
-    all.push(entry);
-  }
-  for (; next < come.length; next += 1) {
-    const more = come[next];
-    if (more !== undefined) all.push(more);
-  }
-  return all;
 }
 
 /** The first so many of one database. */

@@ -1,19 +1,14 @@
-import { tableById } from '../../../projections/catalog.ts';
-import type { State } from '../../../projections/state.ts';
-import { Table } from '../../../projections/table.ts';
 import { dueAtOf, type TieringRow } from '../../../projections/tiering.ts';
+import { LakeTables, type Named } from '../lakeTables.ts';
 import type { StateTable } from './metaServiceTables.ts';
 import type { Cell, ColumnType, Row, SysColumn } from './selector.ts';
 
-interface Names {
+interface LakeTable {
   readonly database: string;
   readonly table: string;
-}
-interface LakeTable extends Names {
   readonly row: TieringRow;
 }
-interface Listed extends Names {
-  readonly tableId: number;
+interface Listed extends Named {
   row: Row;
 }
 type Column = readonly [column: SysColumn, of: (table: LakeTable) => Cell | undefined];
@@ -64,54 +59,21 @@ const detailColumns: readonly Column[] = [
   column('position', 'BIGINT', 'The newest event about it.', ({ row }) => row.position),
 ];
 
-/** The lake tables by name, with the rows of one system table about each. */
-class LakeRows {
-  readonly #columns: readonly Column[];
-  #tiering: Table<TieringRow> = Table.empty();
-  readonly #byId = new Map<number, Listed>();
-  #byName: readonly Listed[] = [];
-
-  constructor(columns: readonly Column[]) {
-    this.#columns = columns;
-  }
-
-  /** As of one state. Costs what changed since the state that was asked for before: names stay, and most rows do. */
-  of({ catalog, tiering }: State): readonly Row[] {
-    const come: Listed[] = [];
-    let isAnyGone = false;
-    for (const { after, key } of tiering.byTable.changesSince(this.#tiering)) {
-      const tableId = Number(key);
-      const listed = this.#byId.get(tableId);
-      const names = after === undefined ? undefined : tableById(catalog, tableId);
-      if (after !== undefined && names === undefined) throw new Error(`lake table ${tableId} is in no database`);
-      // A table keeps its names, but in a process with several logs another one may have its id.
-      const isSame = listed !== undefined && listed.database === names?.database && listed.table === names.table;
-      if (!isSame) isAnyGone = this.#byId.delete(tableId) || isAnyGone;
-      if (after === undefined || names === undefined) continue;
-      const row = this.#rowOf(names, after);
-      if (isSame) listed.row = row;
-      else come.push({ database: names.database, row, table: names.table, tableId });
-    }
-    if (isAnyGone || come.length > 0) {
-      for (const listed of come) this.#byId.set(listed.tableId, listed);
-      const stay = isAnyGone ? this.#byName.filter((listed) => this.#byId.get(listed.tableId) === listed) : this.#byName;
-      this.#byName = [...stay, ...come].sort(byNames);
-    }
-    this.#tiering = tiering.byTable;
-    return this.#byName.map(({ row }) => row);
-  }
-
-  #rowOf({ database, table }: Names, row: TieringRow): Row {
-    return this.#columns.map(([, of]) => of({ database, row, table }) ?? null);
-  }
-}
-
-const byNames = (a: Names, b: Names): number =>
-  a.database === b.database ? (a.table < b.table ? -1 : 1) : a.database < b.database ? -1 : 1;
-
-function tableOf(table: string, about: string, columns: readonly Column[]): StateTable {
-  const lakeRows = new LakeRows(columns);
-  return { table: { name: table, about, columns: columns.map(([each]) => each) }, rows: (state) => lakeRows.of(state) };
+function tableOf(name: string, about: string, columns: readonly Column[]): StateTable {
+  const listed = new LakeTables<Listed>({
+    entryOf: (named) => ({ ...named, row: [] }),
+    changed: (entry, _, row) => {
+      const { database, table } = entry;
+      if (row !== undefined) entry.row = columns.map(([, of]) => of({ database, row, table }) ?? null);
+    },
+  });
+  return {
+    table: { name, about, columns: columns.map(([each]) => each) },
+    rows: (state) => {
+      listed.catchUp(state);
+      return listed.byName.map(({ row }) => row);
+    },
+  };
 }
 
 export const tieringTables: readonly StateTable[] = [
