@@ -3,6 +3,7 @@ import { type DatabaseRow, databaseOf, databaseRows, defaultDatabase, type Table
 import type { State } from '../../projections/state.ts';
 import { Table } from '../../projections/table.ts';
 import { databaseResource, tableResource } from '../deciders/resources.ts';
+import { countWhile } from './sorted.ts';
 
 /** Whether somebody sees what is said about a resource. */
 export type Sees = (resource: AclResource) => boolean;
@@ -36,30 +37,21 @@ function sorted(tables: Table<TableRow>): ByDatabase {
   return byDatabase;
 }
 
+const firstFrom = (rows: readonly TableRow[], name: string): number => countWhile(rows, ({ table }) => table < name);
+
 function insert(byDatabase: ByDatabase, row: TableRow): void {
   const rows = byDatabase.get(row.database) ?? [];
   byDatabase.set(row.database, rows);
-  rows.splice(placeOf(rows, row.table), 0, row);
+  rows.splice(firstFrom(rows, row.table), 0, row);
 }
 
 /** Another table of the same name may be there already. */
 function remove(byDatabase: ByDatabase, { database, table, tableId }: TableRow): void {
   const rows = byDatabase.get(database) ?? [];
-  const from = placeOf(rows, table);
+  const from = firstFrom(rows, table);
   const at = rows[from]?.tableId === tableId ? from : from + 1;
   rows.splice(at, 1);
   if (rows.length === 0) byDatabase.delete(database);
-}
-
-/** The first of the rows, which are sorted, whose name is not smaller. */
-function placeOf(rows: readonly TableRow[], table: string): number {
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((rows[middle]?.table ?? '') < table) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** The databases that somebody sees, by name. @param after those with greater names alone */
@@ -70,7 +62,7 @@ export function* databasesSeen({ catalog }: State, sees: Sees, after = ''): Gene
 /** The tables of one database that somebody sees, by name: to be read at once. @param after those with greater names alone */
 export function* tablesSeen({ catalog }: State, database: string, sees: Sees, after = ''): Generator<TableRow> {
   const rows = tablesByDatabase(catalog.tables).get(database) ?? [];
-  for (let at = placeOf(rows, after); at < rows.length; at += 1) {
+  for (let at = firstFrom(rows, after); at < rows.length; at += 1) {
     const row = rows[at];
     if (row !== undefined && row.table !== after && sees(tableResource(row))) yield row;
   }

@@ -9,6 +9,7 @@ import type { Bucket, Cluster, Server } from '../rebalance/cluster.ts';
 import { type Move, stepText } from '../rebalance/moves.ts';
 import type { Plan, ServerCounts } from '../rebalance/planner.ts';
 import { type Summary, shortfalls, summaryOf } from '../rebalance/summary.ts';
+import { inPieces } from './pieces.ts';
 
 /** What a plan would do, for whoever reads it before anything moves. */
 export interface Draft {
@@ -93,18 +94,5 @@ export const reasonsOf = ({ steps }: Pick<PlannedMove, 'steps'>): readonly strin
 export const pieceLimits = { moves: rebalanceLimits.movesPerEvent, bytes: 100_000 } as const;
 
 /** A plan in pieces, in its order; one without moves is none. */
-export function* piecesOf(moves: readonly PlannedMove[]): Generator<readonly PlannedMove[]> {
-  let piece: PlannedMove[] = [];
-  let bytes = 0;
-  for (const move of moves) {
-    const size = Buffer.byteLength(JSON.stringify(move)) + 1;
-    if (piece.length === pieceLimits.moves || (piece.length > 0 && bytes + size > pieceLimits.bytes)) {
-      yield piece;
-      piece = [];
-      bytes = 0;
-    }
-    piece.push(move);
-    bytes += size;
-  }
-  if (piece.length > 0) yield piece;
-}
+export const piecesOf = (moves: readonly PlannedMove[]): Generator<readonly PlannedMove[]> =>
+  inPieces(moves, { bytes: pieceLimits.bytes, items: pieceLimits.moves });

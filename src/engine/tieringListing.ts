@@ -7,6 +7,7 @@ import { databaseResource, tableResource } from '../deciders/resources.ts';
 import { type Rejection, rejection } from '../rejection.ts';
 import type { Sees } from './catalogListing.ts';
 import { inNames, LakeTables, merged, type Named, type Order } from './lakeTables.ts';
+import { countWhile } from './sorted.ts';
 
 /** What is told of a lake table. Times are epoch milliseconds. */
 export interface TieringStatus {
@@ -204,7 +205,7 @@ export class TieringListing {
     }
     if (order === 'name') {
       const names = isFailing ? this.#failingByName : this.#tables.byName;
-      const first = database === undefined ? 0 : placeOf(names, database);
+      const first = database === undefined ? 0 : countWhile(names, (named) => named.database < database);
       return names.slice(first + offset, first + end);
     }
     const ranked = this.#worstFirst(state.tiering); // Those that fail come first.
@@ -239,15 +240,4 @@ function firstOf(ranked: readonly Ranked[], database: string, count: number): re
     if (found.length === count) break;
   }
   return found;
-}
-
-/** The first of the names, which are sorted, in a database or behind it. */
-function placeOf(names: readonly Named[], database: string): number {
-  let [low, high] = [0, names.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((names[middle]?.database ?? '') < database) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

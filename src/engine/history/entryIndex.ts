@@ -1,4 +1,5 @@
 import type { Entry } from '../../../events/envelope.ts';
+import { countWhile } from '../sorted.ts';
 
 /**
  * Where the entries of a log lie: of each its first position and its time, 16 bytes an entry, so that a position or a time is
@@ -34,7 +35,7 @@ export class EntryIndex {
 
   /** The entry that holds a position, from 1 to the newest one. */
   entryOf(position: number): number {
-    return countUpTo(this.#firstPositions, this.#entries, position);
+    return countWhile(this.#firstPositions, (first) => first <= position, this.#entries);
   }
 
   /** Also of the entry after the newest one, which will begin there. */
@@ -53,7 +54,7 @@ export class EntryIndex {
 
   /** The last event at or before a time, 0 when there is none. */
   positionAt(time: number): number {
-    return this.lastPositionOf(countUpTo(this.#times, this.#entries, time));
+    return this.lastPositionOf(countWhile(this.#times, (at) => at <= time, this.#entries));
   }
 }
 
@@ -61,16 +62,4 @@ function doubled(present: Float64Array): Float64Array<ArrayBuffer> {
   const larger = new Float64Array(present.length * 2);
   larger.set(present);
   return larger;
-}
-
-/** How many of the first `length` values, which never go down, are at most `limit`. */
-function countUpTo(values: Float64Array, length: number, limit: number): number {
-  let low = 0;
-  let high = length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((values[middle] ?? Number.POSITIVE_INFINITY) <= limit) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

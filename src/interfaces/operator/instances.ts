@@ -6,6 +6,7 @@ import { nodesOf } from '../../../projections/computeNodes.ts';
 import { type InstanceRow, instanceOf, instanceRows } from '../../../projections/instances.ts';
 import type { State } from '../../../projections/state.ts';
 import { storageOf } from '../../../projections/storage.ts';
+import { countWhile } from '../../engine/sorted.ts';
 import { provenanceJson, refusals, stampProvenance } from './answers.ts';
 import { problem, Refused } from './problems.ts';
 import { readQuery, tablesOf, wholeNumber } from './requests.ts';
@@ -90,11 +91,6 @@ function instancesAfter({ instances }: State, after: string | undefined, limit: 
     rows = instanceRows(instances);
     sortedRows.set(instances.byId, rows);
   }
-  let [low, high] = [0, rows.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (after === undefined || (rows[middle]?.instanceId ?? '') > after) high = middle;
-    else low = middle + 1;
-  }
-  return rows.slice(low, low + limit);
+  const first = after === undefined ? 0 : countWhile(rows, ({ instanceId }) => instanceId <= after);
+  return rows.slice(first, first + limit);
 }

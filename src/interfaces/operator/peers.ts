@@ -2,6 +2,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as secureRequest } from 'node:https';
 import { z } from 'zod';
 import { type ForwardedRequest, type Peers, PeerUnreachable } from '../../engine/forwarding.ts';
+import { inPieces } from '../../engine/pieces.ts';
 import type { Reply } from '../../engine/submission.ts';
 import type { Logger } from '../../ports/logger.ts';
 import type { Member } from '../../ports/membership.ts';
@@ -68,7 +69,7 @@ export function createPeers({ clusterSecret, logger, tls }: PeerParts): Peers & 
   return {
     submit: async (leader, requests) => {
       const replies: Reply[] = [];
-      for (const part of parts(requests)) {
+      for (const part of inPieces(requests, { bytes: submitLimits.bytes - 1024 })) {
         try {
           replies.push(...(await call(agents, clusterSecret, leader, part, warn)));
         } catch (error) {
@@ -88,23 +89,6 @@ export function createPeers({ clusterSecret, logger, tls }: PeerParts): Peers & 
       believing.destroy();
     },
   };
-}
-
-/** Requests in order, as many together as a body takes. */
-function* parts(requests: readonly ForwardedRequest[]): Generator<readonly ForwardedRequest[]> {
-  let part: ForwardedRequest[] = [];
-  let bytes = 0;
-  for (const request of requests) {
-    const size = Buffer.byteLength(JSON.stringify(request)) + 1;
-    if (part.length > 0 && bytes + size > submitLimits.bytes - 1024) {
-      yield part;
-      part = [];
-      bytes = 0;
-    }
-    part.push(request);
-    bytes += size;
-  }
-  if (part.length > 0) yield part;
 }
 
 async function call(
