@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CommandFailure, exitStatus, wrongUsage } from './exit.ts';
 import { grouped, renderTime } from './moments.ts';
 import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
-import { aligned, harmless, styled, type Terminal, write } from './terminal.ts';
+import { aligned, harmless, styled, type Terminal, write, writeTable } from './terminal.ts';
 
 interface Options extends OperatorOptions {
   readonly json?: boolean;
@@ -204,11 +204,7 @@ export async function listRebalances({ limit, ...options }: ListOptions, termina
     each.goals.join(','),
     harmless(each.reason ?? ''),
   ]);
-  const [heading = '', ...lines] = aligned(
-    [['id', 'status', '', 'moves', 'failed', 'planned', 'by', 'goals', 'reason'], ...rows],
-    [2, 3, 4],
-  );
-  await write(terminal.out, `${[styled(terminal.out, terminal.env, 'dim', heading), ...lines].join('\n')}\n`);
+  await writeTable(terminal, ['id', 'status', '', 'moves', 'failed', 'planned', 'by', 'goals', 'reason'], rows, [2, 3, 4]);
   if (total > rebalances.length) terminal.err.write(`the newest ${rebalances.length} of ${grouped(total)}; more with --limit\n`);
 }
 

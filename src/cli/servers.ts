@@ -3,7 +3,7 @@ import type { ServerView } from '../engine/serverList.ts';
 import { wrongUsage } from './exit.ts';
 import { grouped, renderTime } from './moments.ts';
 import { OperatorClient, type OperatorOptions } from './operatorClient.ts';
-import { aligned, harmless, styled, type Terminal } from './terminal.ts';
+import { harmless, type Terminal, writeTable } from './terminal.ts';
 
 type Options = OperatorOptions & { readonly json?: boolean };
 type ActOptions = Options & { readonly reason?: string };
@@ -30,10 +30,9 @@ export async function listServers(options: Options, terminal: Terminal): Promise
     return;
   }
   const now = Date.now();
-  const heading = ['id', 'status', 'replicas', 'leaders', 'lagging', 'tag', 'rack', 'endpoint', 'since'];
   const rows = servers.map((server) => cellsOf(server, now).map(harmless));
-  const [first = '', ...lines] = aligned([heading, ...rows], [0, 2, 3, 4]);
-  terminal.out.write(`${[styled(terminal.out, terminal.env, 'dim', first), ...lines].join('\n')}\n`);
+  const headings = ['id', 'status', 'replicas', 'leaders', 'lagging', 'tag', 'rack', 'endpoint', 'since'];
+  await writeTable(terminal, headings, rows, [0, 2, 3, 4]);
 }
 
 function cellsOf({ endpoint = '', lostAt, rack = '', registeredAt, ...server }: ServerView, now: number): readonly string[] {

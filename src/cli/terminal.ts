@@ -65,6 +65,17 @@ export async function waiting<T>({ err, env }: Terminal, what: string, work: Pro
   }
 }
 
+/** A listing: `aligned` rows below their headings. */
+export async function writeTable(
+  { env, out }: Pick<Terminal, 'env' | 'out'>,
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): Promise<void> {
+  const [first = '', ...lines] = aligned([headings, ...rows], right);
+  await write(out, `${[styled(out, env, 'dim', first), ...lines].join('\n')}\n`);
+}
+
 /** Columns padded to the widest cell, two blanks between them; `right` names the columns with numbers. The last one is not padded. */
 export function aligned(rows: readonly (readonly string[])[], right: readonly number[] = []): readonly string[] {
   const widths: number[] = [];

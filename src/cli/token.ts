@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CommandFailure, exitStatus, wrongUsage } from './exit.ts';
 import { grouped, renderTime } from './moments.ts';
 import { NotReachable, OperatorClient, type OperatorOptions, Refused } from './operatorClient.ts';
-import { aligned, harmless, styled, type Terminal } from './terminal.ts';
+import { harmless, type Terminal, writeTable } from './terminal.ts';
 
 type Options = OperatorOptions & { readonly json?: boolean };
 export interface IssueOptions extends Options {
@@ -62,8 +62,7 @@ export async function listTokens(options: Options, terminal: Terminal): Promise<
       harmless,
     ),
   );
-  const [heading = '', ...lines] = aligned([['id', 'principal', 'until', 'issued', 'by', 'about'], ...rows]);
-  terminal.out.write(`${[styled(terminal.out, terminal.env, 'dim', heading), ...lines].join('\n')}\n`);
+  await writeTable(terminal, ['id', 'principal', 'until', 'issued', 'by', 'about'], rows);
 }
 
 /** `chancery token revoke ID` */
