@@ -16,6 +16,21 @@ const matches = (pattern: RegExp) => (text: string) => text.match(pattern) ?? []
 // Put together here, so that this file does not find itself.
 const word = (...parts: readonly string[]): string => parts.join('');
 
+/** Waits that are given nothing but what they wait for. */
+function waitsWithoutBound(text: string): readonly string[] {
+  const found: string[] = [];
+  // What stands in brackets goes, from the innermost outwards, so that the commas of a call are between its own arguments.
+  const innermost = /((?:vi\.wait(?:For|Until)|expect\s*\.poll))?\(([^()[\]{}]*)\)|\[[^()[\]{}]*\]|\{[^()[\]{}]*\}/g;
+  const without = (rest: string): string =>
+    rest.replace(innermost, (whole, call: string | undefined, given = '') => {
+      if (call !== undefined && !/,\s*\S/.test(given)) found.push(whole);
+      return '_';
+    });
+  let rest = withoutComments(text).replace(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g, '_');
+  for (let next = without(rest); next !== rest; next = without(rest)) rest = next;
+  return found;
+}
+
 const rules: readonly Rule[] = [
   {
     what: 'lines have at most 140 columns',
@@ -70,6 +85,12 @@ const rules: readonly Rule[] = [
     about: /^test\/.*\.test\.ts$/,
     faults: (text) => matches(/await new Promise\(\((\w+)\) => setTimeout\(\1,|\bsleep\(\d/g)(withoutComments(text)),
     planted: `${word('await new ', 'Promise')}((resolve) => setTimeout(resolve, 50));`,
+  },
+  {
+    what: "a wait names its bound: vitest's own is a second, which a busy machine may take over anything",
+    about: /^test\/.*\.ts$/,
+    faults: waitsWithoutBound,
+    planted: `${word('vi.wait', 'For')}(async () => { expect([1, 2], 'x').toEqual(await all(1, 2)); });`,
   },
   {
     what: "a file loaded by name at run time is named without its ending's dot: built files end in .js",

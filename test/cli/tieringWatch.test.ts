@@ -108,7 +108,7 @@ describe('in lines', () => {
     const lake = await lakeOf(['orders', 'clicks']);
     const { text } = watch([lake.leader], 'shop', { failing: true });
     await fail(lake, 'disk full');
-    await vi.waitFor(() => expect(text()).toMatch(/^\d\d:\d\d:\d\d {2}shop\.orders {2}Pending, failing 1x {2}disk full\n/), waits);
+    await vi.waitFor(() => expect(text()).toMatch(/^(?:\S+ )?\d\d:\d\d:\d\d {2}shop\.orders {2}Pending, failing 1x {2}disk full\n/), waits);
     for (const _ of ['clicks', 'orders']) {
       const { tableId, tieringEpoch } = await lake.handed();
       await lake.heartbeat({ finished: [{ tableId, tieringEpoch }] });
@@ -188,11 +188,11 @@ describe('on a terminal', () => {
     const lake = await lakeOf(['orders']);
     lake.leader.log.silenceMs = 60_000;
     const { screen, text } = watch([lake.leader], undefined, {}, 12);
-    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of \d\d:\d\d:\d\d: n1 does not reach the log$/), waits);
+    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of (?:\S+ )?\d\d:\d\d:\d\d: n1 does not reach the log$/), waits);
     // By the fourth drawing there are no news any more that would have it ask again.
     await vi.waitFor(() => expect(text().split('\r').length).toBeGreaterThan(4), waits);
     const { err } = watch([lake.leader], undefined, {});
-    await vi.waitFor(() => expect(err()).toMatch(/^as of \d\d:\d\d:\d\d: n1 does not reach the log\n$/), waits);
+    await vi.waitFor(() => expect(err()).toMatch(/^as of (?:\S+ )?\d\d:\d\d:\d\d: n1 does not reach the log\n$/), waits);
     lake.leader.log.silenceMs = 0;
     await vi.waitFor(() => expect(screen().at(-1)).toMatch(/none failing$/), waits);
   });
@@ -202,7 +202,7 @@ describe('on a terminal', () => {
     const { err, screen } = watch([lake.leader], undefined, {}, 12);
     await vi.waitFor(() => expect(screen()[1]).toContain('shop.orders'), waits);
     await lake.leader.server.close(0);
-    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of \d\d:\d\d:\d\d: .*connection refused; trying again$/), waits);
+    await vi.waitFor(() => expect(screen().at(-1)).toMatch(/^as of (?:\S+ )?\d\d:\d\d:\d\d: .*connection refused; trying again$/), waits);
     expect(screen()[1]).toContain('shop.orders');
     expect(err()).toBe('');
   });

@@ -7,6 +7,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { chancery, folder, type Running, start } from '../cli/processes.ts';
+import { inAMoment } from '../support/waits.ts';
 
 interface Up {
   readonly leaderId?: string;
@@ -56,13 +57,13 @@ test('up, a write on a follower, the leader killed, a write again, down by every
   await vi.waitFor(async () => expect((await set('two', everyone)).status).toBe(0), { timeout: 40 * seconds });
   const { out } = await chancery(['cluster', 'status', '--json'], { cwd });
   expect((JSON.parse(out) as Up).leaderId).not.toBe(leaderId);
-  await vi.waitFor(() => expect(first.running.err()).toContain(`${leaderId} ended (SIGKILL); the others go on`));
+  await vi.waitFor(() => expect(first.running.err()).toContain(`${leaderId} ended (SIGKILL); the others go on`), inAMoment);
 
   const [lost] = first.told.tabletServers;
   process.kill(lost?.pid ?? 0, 'SIGKILL');
   const where = `--id 0 --rack r1 --coordinator ${everyone} --listen ${lost?.address} --data ${cwd}/`;
   const restart = `start it again with: bin/chancery tablet-server ${where}`;
-  await vi.waitFor(() => expect(first.running.err()).toContain(`ts0 ended (SIGKILL); the others go on; ${restart}`));
+  await vi.waitFor(() => expect(first.running.err()).toContain(`ts0 ended (SIGKILL); the others go on; ${restart}`), inAMoment);
 
   first.running.child.kill('SIGKILL'); // It can tell nobody: the kernel ends what it started.
   await allGone(first.pids);

@@ -12,7 +12,6 @@ import { chancery } from '../cli/processes.ts';
 import { World } from '../support/metaserviceModel.ts';
 import { type Heard, noFigures, Run, type Send, type Sequence, sendOnce, sequences } from '../support/metaserviceModelRun.ts';
 import { type NodeProcess, until } from '../support/nodeProcesses.ts';
-import { replay } from '../support/replay.ts';
 import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 import { ask, Nodes, put } from './harness.ts';
 
@@ -141,8 +140,7 @@ async function commonCheckpoint(after: number): Promise<readonly Hashed[]> {
 test(`${count} sequences of 100 operations through kills, and the same state on all nodes`, {
   timeout: 120_000 + count * 20_000,
 }, async () => {
-  const { params } = replay({ numRuns: count });
-  const seed = params.seed ?? Date.now() % 2 ** 31;
+  const seed = fc.readConfigureGlobal().seed ?? Date.now() % 2 ** 31;
   console.info(`seed ${seed}`);
   const drawn = fc.sample(sequences(100), { seed, numRuns: count });
   let isOver = false;

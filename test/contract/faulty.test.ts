@@ -13,6 +13,7 @@ import { MemoryHub, MemoryLog } from '../../src/log/memory.ts';
 import { LogUnavailable } from '../../src/log/port.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { appendAll, chainAfter, chainFromStart, entryAfter, textsOf } from '../support/entries.ts';
+import { inAMoment } from '../support/waits.ts';
 import { describeEventLog, type OpenedLog } from './eventLog.ts';
 
 const overMemory = (wrap: (log: MemoryLog) => FaultyLog) => async (): Promise<OpenedLog> => {
@@ -141,7 +142,7 @@ describe('each fault', () => {
     const aborting = new AbortController();
     const ended = log.follow(0, (batch) => void texts.push(...batch), aborting.signal);
     await appendAll(log, chain.slice(0, 2));
-    await vi.waitFor(() => expect(texts).toHaveLength(2));
+    await vi.waitFor(() => expect(texts).toHaveLength(2), inAMoment);
     expect(log.silentForMs()).toBe(0);
     log.disconnect();
     advance(700);
@@ -153,7 +154,7 @@ describe('each fault', () => {
     await appendAll(new MemoryLog(hub), chain.slice(2)); // Another node writes meanwhile.
     expect(texts).toHaveLength(2);
     await log.heal();
-    await vi.waitFor(() => expect(texts).toEqual(textsOf(chain)));
+    await vi.waitFor(() => expect(texts).toEqual(textsOf(chain)), inAMoment);
     expect(log.silentForMs()).toBe(0);
     aborting.abort();
     await ended;
@@ -168,7 +169,7 @@ describe('each fault', () => {
     log.fallSilent();
     const call = log.append(entryAfter(emptyHead, { epoch }));
     const read = log.read(0, 1);
-    await vi.waitFor(() => expect(waits()).toBe(2));
+    await vi.waitFor(() => expect(waits()).toBe(2), inAMoment);
     await appendAll(new MemoryLog(hub), chainFromStart(1, { epoch })); // Gives the followers something to hold back.
     advance(300);
     expect((await call).kind).toBe('unknown');

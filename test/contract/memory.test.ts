@@ -8,6 +8,7 @@ import { emptyHead, headAfter } from '../../src/log/condition.ts';
 import { MemoryHub, MemoryLog, MemoryMembership } from '../../src/log/memory.ts';
 import type { Member } from '../../src/ports/membership.ts';
 import { appendAll, chainFromStart, entryAfter, textsOf } from '../support/entries.ts';
+import { inAMoment } from '../support/waits.ts';
 import { describeEventLog } from './eventLog.ts';
 
 describeEventLog('memory', async () => {
@@ -92,15 +93,15 @@ test('the node that came first leads; the next one does when it leaves or crashe
   const hub = new MemoryHub();
   const [a, b, c] = [await joined(hub, 'a'), await joined(hub, 'b'), await joined(hub, 'c')];
   expect(a.standing()).toEqual({ kind: 'leader' });
-  await vi.waitFor(() => expect(ids(b)).toEqual(['a', 'b', 'c']));
+  await vi.waitFor(() => expect(ids(b)).toEqual(['a', 'b', 'c']), inAMoment);
   expect(b.standing()).toEqual({ kind: 'follower', leaderId: 'a' });
   await a.leave();
   expect(a.standing()).toEqual({ kind: 'follower', leaderId: undefined });
-  await vi.waitFor(() => expect(b.standing()).toEqual({ kind: 'leader' }));
+  await vi.waitFor(() => expect(b.standing()).toEqual({ kind: 'leader' }), inAMoment);
   hub.crash('b');
   const seen: string[] = [];
   const stop = c.onChange(() => void seen.push(c.standing().kind));
-  await vi.waitFor(() => expect(c.standing()).toEqual({ kind: 'leader' }));
+  await vi.waitFor(() => expect(c.standing()).toEqual({ kind: 'leader' }), inAMoment);
   expect(ids(c)).toEqual(['c']);
   stop();
   await c.leave();
@@ -111,15 +112,15 @@ test('the node that came first leads; the next one does when it leaves or crashe
 test('a partitioned node believes what it saw last until it lapses, the others elect, and healed it stands behind them', async () => {
   const hub = new MemoryHub();
   const [a, b] = [await joined(hub, 'a'), await joined(hub, 'b')];
-  await vi.waitFor(() => expect(ids(a)).toEqual(['a', 'b']));
+  await vi.waitFor(() => expect(ids(a)).toEqual(['a', 'b']), inAMoment);
   hub.partition('a');
-  await vi.waitFor(() => expect(b.standing()).toEqual({ kind: 'leader' }));
+  await vi.waitFor(() => expect(b.standing()).toEqual({ kind: 'leader' }), inAMoment);
   expect(ids(b)).toEqual(['b']);
   expect(a.standing()).toEqual({ kind: 'leader' });
   hub.lapse('a');
   expect(a.standing()).toEqual({ kind: 'follower', leaderId: undefined });
   hub.heal('a');
-  await vi.waitFor(() => expect(a.standing()).toEqual({ kind: 'follower', leaderId: 'b' }));
+  await vi.waitFor(() => expect(a.standing()).toEqual({ kind: 'follower', leaderId: 'b' }), inAMoment);
   expect(ids(a)).toEqual(['b', 'a']);
 });
 
@@ -135,7 +136,7 @@ test('what a node publishes reaches the others', async () => {
   const hub = new MemoryHub();
   const [a, b] = [await joined(hub, 'a'), await joined(hub, 'b')];
   a.publish(member('a', 17));
-  await vi.waitFor(() => expect(b.members()[0]?.position).toBe(17));
+  await vi.waitFor(() => expect(b.members()[0]?.position).toBe(17), inAMoment);
 });
 
 test('followers of other clients end with the abort and are left alone by the close of one client', async () => {
@@ -148,7 +149,7 @@ test('followers of other clients end with the abort and are left alone by the cl
   const chain = chainFromStart(2, { epoch });
   await appendAll(one, chain);
   await one.close();
-  await vi.waitFor(() => expect(texts).toEqual(textsOf(chain)));
+  await vi.waitFor(() => expect(texts).toEqual(textsOf(chain)), inAMoment);
   aborting.abort();
   await ended;
 });

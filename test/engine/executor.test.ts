@@ -15,6 +15,7 @@ import type { Command } from '../../src/deciders/commands.ts';
 import { planRebalance } from '../../src/rebalance/planner.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
 import { type SimulatedServer, simulatedServers, untilServed } from '../support/simulatedServers.ts';
+import { inAMoment } from '../support/waits.ts';
 
 const goals: readonly Goal[] = ['RACK_AWARE', 'REPLICA_DISTRIBUTION', 'LEADER_DISTRIBUTION'];
 const nodeIds = ['n1', 'n2', 'n3'] as const;
@@ -35,7 +36,7 @@ async function ask({ cluster }: Scene, command: Command): Promise<void> {
       .at(-1)
       ?.node.submit(command, { ...caller, idempotencyKey: keyOf(command), timeoutMs: 500 });
     expect(outcome?.kind, JSON.stringify(outcome)).toBe('done');
-  });
+  }, inAMoment);
 }
 const keyOf = (command: Command): string => `${command.name}-${JSON.stringify(command).length}-${JSON.stringify(command).slice(0, 80)}`;
 

@@ -6,6 +6,7 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { watchFileDifferences } from '../../src/engine/fileDifferences.ts';
 import type { Node, StaticConfigs } from '../../src/engine/node.ts';
 import { TestCluster } from '../support/nodes.ts';
+import { inAMoment } from '../support/waits.ts';
 
 const clusters: TestCluster[] = [];
 afterEach(async () => {
@@ -18,9 +19,9 @@ async function warningsOf(led: StaticConfigs, own: StaticConfigs): Promise<reado
   const cluster = new TestCluster();
   clusters.push(cluster);
   await cluster.start('n1', { staticConfigs: led });
-  await vi.waitFor(() => expect(cluster.node('n1').role).toBe('leader'));
+  await vi.waitFor(() => expect(cluster.node('n1').role).toBe('leader'), inAMoment);
   const follower = await cluster.start('n2', { staticConfigs: own });
-  await vi.waitFor(() => expect(follower.state.position).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(follower.state.position).toBeGreaterThan(0), inAMoment);
   return saidBy(follower, own);
 }
 
@@ -49,10 +50,10 @@ test('another node takes the lead, with another file', async () => {
   clusters.push(cluster);
   const own = file({ 'authorizer.enabled': 'true' });
   await cluster.start('n1', { staticConfigs: own });
-  await vi.waitFor(() => expect(cluster.node('n1').role).toBe('leader'));
+  await vi.waitFor(() => expect(cluster.node('n1').role).toBe('leader'), inAMoment);
   await cluster.start('n2');
   const follower = await cluster.start('n3', { staticConfigs: own });
-  await vi.waitFor(() => expect(follower.state.position).toBeGreaterThan(0));
+  await vi.waitFor(() => expect(follower.state.position).toBeGreaterThan(0), inAMoment);
   const said = saidBy(follower, own);
   expect(said).toEqual([]);
   cluster.kill('n1');

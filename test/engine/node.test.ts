@@ -13,6 +13,7 @@ import { LogUnavailable } from '../../src/log/port.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { caller, setKey, TestCluster } from '../support/nodes.ts';
 import { VirtualClock } from '../support/virtualClock.ts';
+import { inAMoment } from '../support/waits.ts';
 
 /** A log that answers no `raiseEpoch` until it is closed. */
 class OwingLog extends MemoryLog {
@@ -83,12 +84,12 @@ test('a node that was forgotten and comes back within a day is listed again', as
   await leads(first);
   const isListed = (): boolean => isMember(coordinatorOf(first.state.coordinators, 'n2'));
   await cluster.start('n2');
-  await vi.waitFor(() => expect(isListed()).toBe(true));
+  await vi.waitFor(() => expect(isListed()).toBe(true), inAMoment);
   cluster.kill('n2');
-  await vi.waitFor(() => expect(isListed()).toBe(false));
+  await vi.waitFor(() => expect(isListed()).toBe(false), inAMoment);
   expect(await first.submit({ name: 'forgetCoordinator', nodeId: 'n2' }, caller)).toMatchObject({ kind: 'done', changed: true });
   await cluster.start('n2');
-  await vi.waitFor(() => expect(isListed()).toBe(true));
+  await vi.waitFor(() => expect(isListed()).toBe(true), inAMoment);
 });
 
 test('an act that no reader would take never reaches the log', async () => {
@@ -167,13 +168,13 @@ test('a write is answered when the node that was asked has folded it, not before
   const first = await cluster.start('n1');
   await leads(first);
   const second = await cluster.start('n2');
-  await vi.waitFor(() => expect(second.state.position).toBe(first.state.position));
+  await vi.waitFor(() => expect(second.state.position).toBe(first.state.position), inAMoment);
   cluster.log('n2').disconnect();
   let isAnswered = false;
   const outcome = second.submit(setKey('a', '1'), caller).finally(() => {
     isAnswered = true;
   });
-  await vi.waitFor(() => expect(effectiveConfig(first.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' }));
+  await vi.waitFor(() => expect(effectiveConfig(first.state.configs, 'datalake.test.a')).toEqual({ kind: 'text', text: '1' }), inAMoment);
   for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
   expect(isAnswered).toBe(false);
   await cluster.log('n2').heal();
@@ -185,7 +186,7 @@ test('a node stops although the log owes it an answer', async () => {
   const cluster = aCluster();
   const log = new OwingLog(cluster.hub);
   const node = await cluster.start('n1', { log });
-  await vi.waitFor(() => expect(log.owes).toBe(true));
+  await vi.waitFor(() => expect(log.owes).toBe(true), inAMoment);
   await node.close(50);
   expect(cluster.hub.members()).toEqual([]);
 });

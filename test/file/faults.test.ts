@@ -13,6 +13,7 @@ import { emptyHead, headAfter } from '../../src/log/condition.ts';
 import { openFileLog } from '../../src/log/file/open.ts';
 import type { EventLog } from '../../src/log/port.ts';
 import { appendAll, chainAfter, chainFromStart, entryAfter, textsOf } from '../support/entries.ts';
+import { inAMoment } from '../support/waits.ts';
 import { opened, temporaryDirectory } from './directories.ts';
 
 type Operation = 'read' | 'write' | 'datasync' | 'truncate' | 'close' | 'open read' | 'open write' | 'open create' | 'sync directory';
@@ -175,7 +176,7 @@ test('a sync that hangs: calls settle in time, what waited behind has no effect,
   disk.trace.length = 0;
   const release = disk.hang('datasync');
   const hung = log.append(chain[1] ?? entryAfter(emptyHead));
-  await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'));
+  await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'), inAMoment);
   const behind = log.append(chain[2] ?? entryAfter(emptyHead));
   const raised = log.raiseEpoch();
   await expect(raised).rejects.toThrow('the disk did not answer in 150 ms');
@@ -184,7 +185,7 @@ test('a sync that hangs: calls settle in time, what waited behind has no effect,
   expect(log.silentForMs()).toBeGreaterThanOrEqual(150);
   expect((await log.head()).index).toBe(1);
   release();
-  await vi.waitFor(async () => expect((await log.head()).index).toBe(2));
+  await vi.waitFor(async () => expect((await log.head()).index).toBe(2), inAMoment);
   expect(await log.append(chain[1] ?? entryAfter(emptyHead))).toEqual({ kind: 'appended' });
   expect(await reopened(directory, log)).toEqual(textsOf(chain.slice(0, 2)));
 });
@@ -219,13 +220,13 @@ test('closing while a sync hangs settles, and keeps the directory until the writ
   const { log } = await openFileLog(directory, { disk, timeoutMs: 150 });
   const release = disk.hang('datasync');
   const hung = log.append(entryAfter(emptyHead, { epoch: await log.raiseEpoch() }));
-  await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'));
+  await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'), inAMoment);
   const closed = expect(log.close()).rejects.toThrow('the disk did not answer in 150 ms');
   expect((await hung).kind).toBe('unknown');
   await closed;
   await expect(openFileLog(directory)).rejects.toThrow('in use by process');
   release();
-  const again = await vi.waitFor(() => openFileLog(directory));
+  const again = await vi.waitFor(() => openFileLog(directory), inAMoment);
   expect((await again.log.head()).index).toBe(1);
   await again.log.close();
 });

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { configOf } from '../../projections/configs.ts';
 import { InjectionPoints, injectionLimits } from '../../src/interfaces/metaservice/injectionPoints.ts';
 import { RateLimits, rateLimits } from '../../src/interfaces/metaservice/rateLimits.ts';
+import { inAMoment } from '../support/waits.ts';
 import { type ServedMetaService, serveMetaService } from './support.ts';
 
 const served: ServedMetaService[] = [];
@@ -190,7 +191,7 @@ describe('settings', () => {
     const { node, post } = await serve();
     const changed = await post('update_config?configs=enable_cluster_name_check=true,max_num_aborted_txn=7&persist=false&reason=why');
     expect(changed.json).toEqual(ok);
-    await vi.waitFor(() => expect(configOf(node.state.configs, 'chancery.meta-service.check-cluster-names')).toBe(true));
+    await vi.waitFor(() => expect(configOf(node.state.configs, 'chancery.meta-service.check-cluster-names')).toBe(true), inAMoment);
     expect(configOf(node.state.configs, 'chancery.meta-service.aborted-transactions-per-label')).toBe(7);
     expect(Number(changed.headers['chancery-position'])).toBe(node.state.position);
     const before = node.state.position;

@@ -13,6 +13,7 @@ import type { Outcome } from '../../src/engine/submission.ts';
 import { lostReply, lostRequest } from '../../src/log/faulty.ts';
 import { caller, setKey, TestCluster } from '../support/nodes.ts';
 import { replay } from '../support/replay.ts';
+import { inAMoment } from '../support/waits.ts';
 
 interface Write {
   readonly commandId: string;
@@ -260,7 +261,7 @@ async function settle(model: Model, cluster: TestCluster): Promise<void> {
     expect(outcome, id).toMatchObject({ kind: 'done', changed: true });
     note(model, commandId, outcome);
   }
-  await vi.waitFor(() => expect(new Set(ids.map((id) => cluster.node(id).state.position)).size).toBe(1));
+  await vi.waitFor(() => expect(new Set(ids.map((id) => cluster.node(id).state.position)).size).toBe(1), inAMoment);
 }
 
 function compare(model: Model, cluster: TestCluster): void {

@@ -8,6 +8,7 @@ import type { NodeParts } from '../../src/engine/node.ts';
 import type { Outcome } from '../../src/engine/submission.ts';
 import { lostReply } from '../../src/log/faulty.ts';
 import { caller, TestCluster } from '../support/nodes.ts';
+import { inAMoment } from '../support/waits.ts';
 
 export class OneNode {
   readonly cluster = new TestCluster();
@@ -69,7 +70,7 @@ export async function onOneNode(run: (node: OneNode) => Promise<void>, file: Nod
   await node.cluster.log('n1').heal();
   const fold = bulkFold();
   fold.add(node.cluster.entries());
-  await vi.waitFor(() => expect(node.cluster.node('n1').state.position).toBe(fold.position));
+  await vi.waitFor(() => expect(node.cluster.node('n1').state.position).toBe(fold.position), inAMoment);
   expect(stateHash(fold.finish())).toBe(stateHash(node.cluster.node('n1').state));
   await node.cluster.stop();
 }

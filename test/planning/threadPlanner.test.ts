@@ -17,6 +17,7 @@ import { planRebalance } from '../../src/rebalance/planner.ts';
 import { madeCluster } from '../rebalance/randomClusters.ts';
 import { silent } from '../support/nodes.ts';
 import { Notes } from '../support/tls.ts';
+import { inAMoment } from '../support/waits.ts';
 
 const goals: readonly Goal[] = ['RACK_AWARE', 'REPLICA_DISTRIBUTION', 'LEADER_DISTRIBUTION'];
 const clusterOf = (buckets: number): Cluster =>
@@ -119,7 +120,7 @@ describe('a thread that fails is an answer, and the next plan has another one', 
 
   test('does not answer in time', async () => {
     expect(messageOf(await planner({ planMs: 50 }, hangs).plan(large, goals))).toBe('there was no plan after 0.05 s');
-    await expect.poll(threads).toBe(0);
+    await expect.poll(threads, inAMoment).toBe(0);
   });
 
   test('fails when nobody waits for it', async () => {
@@ -129,7 +130,7 @@ describe('a thread that fails is an answer, and the next plan has another one', 
     const made = planner({}, `import { existsSync } from 'node:fs'; ${answers}`);
     expect(messageOf(await made.plan(large, goals))).toBe('an answer');
     writeFileSync(heard, '');
-    await expect.poll(threads).toBe(0); // And this process is still here.
+    await expect.poll(threads, inAMoment).toBe(0); // And this process is still here.
   });
 
   test('wants more memory than it may have', async () => {
@@ -159,7 +160,7 @@ describe('waiting', () => {
     const gone = [new AbortController(), new AbortController()];
     const [atWork, waiting] = gone.map(({ signal }) => made.plan(large, goals, signal));
     const last = made.plan(large, goals);
-    await expect.poll(() => existsSync(markOf(programs))).toBe(true);
+    await expect.poll(() => existsSync(markOf(programs)), inAMoment).toBe(true);
     gone[1]?.abort(new Error('not wanted'));
     await expect(waiting).rejects.toThrow('not wanted');
     gone[0]?.abort(new Error('not wanted either'));
@@ -174,14 +175,14 @@ describe('the end', () => {
     const made = planner({ idleMs: 20 });
     const plan = planRebalance(large, goals);
     expect(await made.plan(large, goals)).toStrictEqual(plan);
-    await expect.poll(threads).toBe(0);
+    await expect.poll(threads, inAMoment).toBe(0);
     expect(await made.plan(large, goals)).toStrictEqual(plan);
   });
 
   test('of the planner ends its thread, whatever it is doing', async () => {
     const made = planner({}, spins);
     const atWork = made.plan(large, goals);
-    await expect.poll(threads).toBe(1);
+    await expect.poll(threads, inAMoment).toBe(1);
     await made.close();
     expect(codeOf(await atWork)).toBe('DRAINING');
     expect(threads()).toBe(0);

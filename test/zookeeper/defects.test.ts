@@ -9,6 +9,7 @@ import { parseConnect } from '../../src/log/zookeeper/open.ts';
 import { Session, type SessionEvent, type SessionOptions, sessionLimits } from '../../src/log/zookeeper/session.ts';
 import { FakeZooKeeper, failedMulti } from '../support/fakeZooKeeper.ts';
 import { TcpProxy } from '../support/tcpProxy.ts';
+import { inAMoment } from '../support/waits.ts';
 import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 import { RawClient } from './rawClient.ts';
 
@@ -144,7 +145,7 @@ describe('4: a retry inside the callback of a lost request', () => {
     proxy.requests = 'swallow';
     const before = proxy.requestBytes;
     client.send({ kind: 'retryInCallback', id: 'retried', path: '/' });
-    await vi.waitFor(() => expect(proxy.requestBytes).toBeGreaterThan(before));
+    await vi.waitFor(() => expect(proxy.requestBytes).toBeGreaterThan(before), inAMoment);
     proxy.cut();
     expect(await client.settled('retried')).toBe('5000');
   });
@@ -179,7 +180,7 @@ describe('5 and 8: a session that expires', () => {
     expect(await client.settled('created')).toBe('OK');
     proxy.everything = 'hold';
     proxy.cut();
-    await vi.waitFor(() => expect(client.states).toContain('DISCONNECTED'));
+    await vi.waitFor(() => expect(client.states).toContain('DISCONNECTED'), inAMoment);
     client.get('queued');
     await expire(witness, '/doomed');
     await vi.waitFor(() => expect(client.states).toContain('EXPIRED'), { timeout: 10_000 });

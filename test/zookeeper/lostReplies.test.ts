@@ -12,6 +12,7 @@ import { openZooKeeper, parseConnect } from '../../src/log/zookeeper/open.ts';
 import { Session } from '../../src/log/zookeeper/session.ts';
 import { appendAll, chainAfter, entryAfter, textsOf } from '../support/entries.ts';
 import { TcpProxy } from '../support/tcpProxy.ts';
+import { inAMoment } from '../support/waits.ts';
 import { startZooKeeper, type ZooKeeper } from '../support/zookeeper.ts';
 
 let server: ZooKeeper;
@@ -76,7 +77,7 @@ test.each([0, 1, 3, 9, 10])('every request is lost after %i entries: all are sen
   const bytes = proxy.requestBytes;
   proxy.requests = 'swallow';
   const sent = send(eight);
-  await vi.waitFor(() => expect(proxy.requestBytes).toBeGreaterThan(bytes));
+  await vi.waitFor(() => expect(proxy.requestBytes).toBeGreaterThan(bytes), inAMoment);
   expect((await direct.head()).index).toBe(before);
   recovers();
   expect(kinds(await sent)).toEqual(all('appended'));
@@ -180,7 +181,7 @@ test('an epoch whose reply is lost is raised once more', async () => {
   const raised = log.raiseEpoch();
   const looking = new Session({ addresses: parseConnect(server.connect).addresses, sessionTimeoutMs: 1000 });
   await looking.live(performance.now() + 5000);
-  await vi.waitFor(async () => expect((await looking.getData(`/lost-${roots}/epoch`)).version).toBe(epoch + 1));
+  await vi.waitFor(async () => expect((await looking.getData(`/lost-${roots}/epoch`)).version).toBe(epoch + 1), inAMoment);
   await looking.close();
   recovers();
   const newest = await raised;

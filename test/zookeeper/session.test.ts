@@ -9,6 +9,7 @@ import { parseConnect } from '../../src/log/zookeeper/open.ts';
 import { Session } from '../../src/log/zookeeper/session.ts';
 import { dataPayload, FakeZooKeeper } from '../support/fakeZooKeeper.ts';
 import { replay } from '../support/replay.ts';
+import { inAMoment } from '../support/waits.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 const toStop: (() => unknown)[] = [];
@@ -36,7 +37,7 @@ test('the session and the newest transaction seen go to the next connection; aft
   await session.getData('/');
   const first = session.id;
   fake.cut();
-  await vi.waitFor(() => expect(fake.handshakes).toBe(2));
+  await vi.waitFor(() => expect(fake.handshakes).toBe(2), inAMoment);
   await session.live(performance.now() + 5000);
   expect(session.id).toBe(first);
   fake.expiresNext = true;
@@ -115,12 +116,12 @@ test('a watch is called once for a change, however often it was set, and for a l
   session.unwatch(forgotten);
   await other.setData('/watched', 'b', 'any');
   await other.setData('/watched', 'c', 'any');
-  await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(1), inAMoment);
   await other.create('/watched/child', '', 'persistent');
-  await vi.waitFor(() => expect(children).toHaveBeenCalledTimes(1));
+  await vi.waitFor(() => expect(children).toHaveBeenCalledTimes(1), inAMoment);
   await session.getData('/watched', changed);
   await server.kill(0);
-  await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(2));
+  await vi.waitFor(() => expect(changed).toHaveBeenCalledTimes(2), inAMoment);
   expect(forgotten).not.toHaveBeenCalled();
   expect(warned).not.toHaveBeenCalled();
   const failure = await session.getData('/watched').catch((error: unknown) => error);
