@@ -1,17 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
 const minutes = 60_000;
-/** Tests that need a real ZooKeeper, or start the program again and again, which takes minutes: `npm run check:cluster`. */
+/** Tests that start the program again and again, and wait for what it says as long as that takes: `npm run check:cluster`. */
+const processes = [
+  'test/cli/{authentication,commands,prompt,refusals}.test.ts',
+  'test/cluster/{accessMatrix,admission,badInput,hostileCallers,hostileTls,markers,pastStates,refusedLogs,secrets}.test.ts',
+  'test/file/crash.test.ts',
+  'test/metaservice/page.test.ts',
+];
+/** Tests that need a real ZooKeeper, or measure what processes do in a time: the rest of `npm run check:cluster`. */
 const cluster = [
   'test/zookeeper/**/*.test.ts',
   'test/cluster/**/*.test.ts',
   'test/contract/zookeeper*.test.ts',
-  'test/cli/{authentication,commands,prompt,refusals}.test.ts',
   'test/history/{process,select}.test.ts',
   'test/sql/{select,child}.test.ts',
-  'test/file/crash.test.ts',
   'test/conformance/follower.test.ts',
-  'test/metaservice/page.test.ts',
   'test/tablet-server/process.test.ts',
   'test/tiering-service/process.test.ts',
 ];
@@ -28,7 +32,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...cluster, ...compose],
+          exclude: [...processes, ...cluster, ...compose],
           setupFiles: [seed],
           testTimeout: minutes,
           hookTimeout: minutes,
@@ -39,13 +43,25 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'processes',
+          include: processes,
+          setupFiles: [seed],
+          testTimeout: 3 * minutes,
+          hookTimeout: 2 * minutes,
+          maxWorkers: 2, // Most of their time a process starts, on one processor.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
           name: 'cluster',
           include: cluster,
+          exclude: processes,
           setupFiles: [seed],
           testTimeout: 3 * minutes,
           hookTimeout: 2 * minutes,
           maxWorkers: 1, // Each file starts processes of its own; two at once would measure each other.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -55,7 +71,7 @@ export default defineConfig({
           testTimeout: 5 * minutes,
           hookTimeout: 15 * minutes,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -129,10 +129,11 @@ function countOf(report: Report, succeeded: boolean): Count {
   };
 }
 
-const known = ['unit', 'cluster', 'compose'];
+/** The projects of each step. */
+const projectsOf: Readonly<Record<string, readonly string[]>> = { unit: ['unit'], cluster: ['processes', 'cluster'], compose: ['compose'] };
 const steps = process.argv.slice(2);
-const projects = steps.filter((step) => known.includes(step));
-const forVitest = steps.filter((step) => step !== 'static' && !known.includes(step));
+const projects = steps.flatMap((step) => projectsOf[step] ?? []);
+const forVitest = steps.filter((step) => step !== 'static' && projectsOf[step] === undefined);
 const counts: Count[] = [];
 if (steps.includes('static')) counts.push(await runStatic());
 if (projects.includes('cluster')) ensureZooKeeper();

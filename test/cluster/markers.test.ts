@@ -296,7 +296,7 @@ function searchFiles(directory: string, search: Search): void {
   }
 }
 
-test('what is secret is nowhere but where the contract shows it', { timeout: 60_000 }, async () => {
+test('what is secret is nowhere but where the contract shows it', async () => {
   const subject = new Subject();
   await subject.start();
   const search = new Search();

@@ -69,7 +69,8 @@ describe.each(newer)('a newer %s', (what, change, says) => {
   test('on ZooKeeper: the nodes that run stop serving and say why, one that starts does too', async () => {
     const nodes = nodesOf();
     const root = `zookeeper://${zookeeper.connect}/newer-${what.replace(' ', '-')}`;
-    const running = [await nodes.start('n1', { LOG: root }), await nodes.start('n2', { LOG: root })];
+    const settings = { LOG: root, SESSION_TIMEOUT: '10s' };
+    const running = [await nodes.start('n1', settings), await nodes.start('n2', settings)];
     await nodes.settled();
     await written(put(running[0]?.url ?? '', 'newer', 'kept'));
     const { log } = await openZooKeeper({ connect: root.slice('zookeeper://'.length) });
@@ -78,7 +79,7 @@ describe.each(newer)('a newer %s', (what, change, says) => {
     } finally {
       await log.close();
     }
-    const third = await nodes.start('n3', { LOG: root });
+    const third = await nodes.start('n3', settings);
     for (const node of [...running, third]) {
       await until(`${node.nodeId} stops serving`, 20_000, async () => ((await statusOf(node.url))?.role === 'fault' ? true : undefined));
       const { body } = await ask(node.url, '/v1/status');

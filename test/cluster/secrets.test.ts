@@ -61,7 +61,7 @@ class Life {
   }
 }
 
-test('a rotation, a shredding, and a new master key', { timeout: 60_000 }, async () => {
+test('a rotation, a shredding, and a new master key', async () => {
   const life = new Life();
   const [old, next, other] = [life.keyFile('old.key'), life.keyFile('new.key'), life.keyFile('other.key')];
   await life.serve('--secret-key-file', old);
@@ -122,7 +122,7 @@ const alteredVault = (id: string) => ({
   vault: { name: 'built_in_storage_vault', obj_info: { ak: 'ak again', sk: 'sk again' } },
 });
 
-test('a node with another master key serves all but secrets, and says so', { timeout: 60_000 }, async () => {
+test('a node with another master key serves all but secrets, and says so', async () => {
   const life = new Life();
   await life.serve('--secret-key-file', life.keyFile('right.key'));
   await vi.waitFor(async () => expect((await life.keys()).dataKeys).toHaveLength(1), waiting);
