@@ -92,15 +92,16 @@ test('without a quorum nothing old is passed off as new, and the answer comes in
   const position = await written(put(leader.url, 'quorum', 'x'));
   await nodes.settled();
   zookeeper.pause(0);
-  for (const [query, field] of [
+  const queries = [
     ['?consistency=linearizable', 'linearizable'],
     [`?atLeast=${position + 1}`, 'atLeast'],
-  ] as const)
-    for (const answer of await Promise.all(members.map(({ url }) => get(url, 'quorum', query)))) {
-      expect(answer).toMatchObject({ status: 503, body: { code: 'NOT_CAUGHT_UP', field } });
-      expect(answer.value).toBeUndefined();
-      expect(answer.headers.get('retry-after')).not.toBeNull();
-    }
+  ] as const;
+  const asked = queries.flatMap(([query, field]) => members.map(async ({ url }) => ({ field, answer: await get(url, 'quorum', query) })));
+  for (const { answer, field } of await Promise.all(asked)) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'NOT_CAUGHT_UP', field } });
+    expect(answer.value).toBeUndefined();
+    expect(answer.headers.get('retry-after')).not.toBeNull();
+  }
   zookeeper.resume(0);
   await until('all serve again', 30_000, async () => {
     const again = await Promise.all(members.map(({ url }) => get(url, 'quorum', '?consistency=linearizable')));
