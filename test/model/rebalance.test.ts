@@ -64,6 +64,7 @@ function endsWell(story: Story): void {
   expect(stateHash(cluster.refolded())).toBe(stateHash(cluster.state));
 }
 
+type Tables = ConstructorParameters<typeof Story>[0];
 const all: readonly What[] = [...usual, ...usual, ...usual, ...ofServers, ...ofRebalances];
 /** The hunt is as long as CHANCERY_RUNS says. */
 const longHuntMs = 60_000 * Number(process.env.CHANCERY_RUNS ?? 1);
@@ -83,34 +84,30 @@ const few: readonly What[] = [
   'advanceAll',
 ];
 
-test.each([
-  [
-    'many buckets',
-    [
+test(
+  'a rebalance of many buckets, and of one, through losses, late reports, time-outs and cancellations',
+  () => {
+    const seen = new Set<string>();
+    const hunt = (tables: Tables, whats: readonly What[], maxLength: number, numRuns: number): void =>
+      fc.assert(
+        fc.property(turns<What>(whats, maxLength), (told) => {
+          const story = new Story(tables);
+          tell(story, told);
+          endsWell(story);
+          for (const { event } of story.cluster.log) seen.add(event.type);
+        }),
+        replay({ numRuns }).params,
+      );
+    const many = [
       [3, 4],
       [2, 3],
-    ] as const,
-    all,
-    150,
-    60,
-  ],
-  ['one bucket', [[2, 1]] as const, [...few, ...few, ...all], 120, 50],
-])(
-  'a rebalance of %s through losses, late reports, time-outs and cancellations',
-  (_, tables, whats, maxLength, numRuns) => {
-    const seen = new Set<string>();
-    fc.assert(
-      fc.property(turns<What>(whats, maxLength), (told) => {
-        const story = new Story(tables);
-        tell(story, told);
-        endsWell(story);
-        for (const { event } of story.cluster.log) seen.add(event.type);
-      }),
-      replay({ numRuns }).params,
-    );
+    ] as const;
+    hunt(many, all, 150, 60);
+    hunt([[2, 1]], [...few, ...few, ...all], 120, 50);
+    // A move fails in one story of ten: in none of sixty once in five hundred hunts.
     expect([...seen]).toEqual(expect.arrayContaining(['MoveFinished', 'MoveFailed', 'MoveCanceled', 'LeadersElected', 'IsrChanged']));
   },
-  longHuntMs,
+  2 * longHuntMs,
 );
 
 /** Whatever is done while server 0 is emptied, one thing after the other, until nothing happens any more. */
