@@ -99,7 +99,7 @@ describe('copying', () => {
     at.set({ minInSyncReplicas: 1 });
     await equalReplicas([one.endpoint, two.endpoint], 0, 600 * kb);
     await equalReplicas([one.endpoint, two.endpoint], 1, 600 * kb);
-    expect((performance.now() - began) / 1000).toBeLessThan(6); // At the first rate it would be twelve.
+    expect((performance.now() - began) / 1000).toBeLessThan(10); // At the first rate it would be twelve, on the fastest machine.
   });
 });
 
