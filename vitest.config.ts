@@ -36,7 +36,7 @@ export default defineConfig({
           setupFiles: [seed],
           testTimeout: minutes,
           hookTimeout: minutes,
-          maxWorkers: 2,
+          maxWorkers: 3, // One more than the processors of a small machine: some always wait for a timer or a disk.
           isolate: false, // Modules hold no state, so files may share them; loading them for each was a third of the work.
           sequence: { groupOrder: 0 },
         },
