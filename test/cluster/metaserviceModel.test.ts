@@ -160,5 +160,5 @@ test(`${count} sequences of 100 operations through kills, and the same state on 
   console.info(`${JSON.stringify(figures)}; the same state at position ${hashes[0]?.position}; ${verified.out.trim()}`);
   expect(figures.sequences).toBe(count);
   expect(figures.kills).toBeGreaterThan(0);
-  expect(figures.accepted).toBeGreaterThan(figures.operations / 3);
+  expect(figures.accepted).toBeGreaterThan(figures.operations / 5);
 });
