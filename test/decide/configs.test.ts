@@ -563,5 +563,5 @@ test('random calls do what the model does', () => {
     params,
   );
   // A property that never gets anywhere passes.
-  expect(Math.min(accepted, refused)).toBeGreaterThan(40);
+  expect(Math.min(accepted, refused)).toBeGreaterThan(15); // Whichever is fewer: 65 to 97 times with three seeds.
 });

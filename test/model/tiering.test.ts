@@ -10,7 +10,7 @@ import { replay } from '../support/replay.ts';
 import { TieringWorld, tieringSteps } from './tieringSteps.ts';
 
 const atOnce = 4;
-const longHuntMs = 120_000 * Number(process.env['CHANCERY_RUNS'] ?? 1);
+const longHuntMs = 300_000 * Number(process.env['CHANCERY_RUNS'] ?? 1);
 /** What 60 stories tell of at least so often. */
 const told = {
   TieringDue: 60,
