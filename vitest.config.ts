@@ -5,8 +5,12 @@ const minutes = 60_000;
 const processes = [
   'test/cli/{authentication,commands,prompt,refusals}.test.ts',
   'test/cluster/{accessMatrix,admission,badInput,hostileCallers,hostileTls,markers,pastStates,refusedLogs,secrets}.test.ts',
+  'test/conformance/follower.test.ts',
+  'test/contract/zookeeper.test.ts',
   'test/file/crash.test.ts',
   'test/metaservice/page.test.ts',
+  'test/sql/select.test.ts',
+  'test/zookeeper/lateOriginals.test.ts',
 ];
 /** Tests that need a real ZooKeeper, or measure what processes do in a time: the rest of `npm run check:cluster`. */
 const cluster = [

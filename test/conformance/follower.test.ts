@@ -19,7 +19,8 @@ beforeAll(async () => {
   const ports = await freePorts(3);
   const addresses = new Map(ports.map((port, index) => [`n${index + 1}`, `127.0.0.1:${port}`]));
   const log = `zookeeper://${zookeeper.connect}/chancery`;
-  const started = await Promise.all([...addresses].map(([nodeId, address]) => nodes.start(nodeId, { LOG: log, META_SERVICE: address })));
+  const settings = { LOG: log, SESSION_TIMEOUT: '10s' }; // Whoever leads goes on doing so.
+  const started = await Promise.all([...addresses].map(([nodeId, address]) => nodes.start(nodeId, { ...settings, META_SERVICE: address })));
   await nodes.settled();
   const leader = await nodes.leader();
   const found = started.find((node) => node !== leader);
