@@ -57,6 +57,6 @@ test('another node takes the lead, with another file', async () => {
   const said = saidBy(follower, own);
   expect(said).toEqual([]);
   cluster.kill('n1');
-  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 5_000 });
+  await vi.waitFor(() => expect(said).toHaveLength(1), { timeout: 30_000 });
   expect(said[0]).toContain("authorizer.enabled is 'false' in the file of the node that leads, 'true' in that of this node");
 });

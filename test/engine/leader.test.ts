@@ -64,5 +64,5 @@ test("a caller who guesses the key of an act of the cluster's own does not keep 
   const { node, cluster } = await leading();
   expect(await node.submit(setKey('k', 'v'), { ...caller, idempotencyKey: 'join/n2/0' })).toMatchObject({ kind: 'done', changed: true });
   await cluster.start('n2');
-  await vi.waitFor(() => expect(coordinatorOf(node.state.coordinators, 'n2')).toMatchObject({ nodeId: 'n2' }), { timeout: 2_000 });
+  await vi.waitFor(() => expect(coordinatorOf(node.state.coordinators, 'n2')).toMatchObject({ nodeId: 'n2' }), { timeout: 30_000 });
 });

@@ -16,7 +16,7 @@ import { buckets as assigned, inSync, lost, servers, stopping } from '../support
 import { VirtualClock } from '../support/virtualClock.ts';
 
 const leaseMs = 10_000;
-const eventually = { timeout: 5_000, interval: 5 };
+const eventually = { timeout: 30_000, interval: 5 };
 const ask = async (node: Node, command: Command): Promise<void> => {
   expect(await node.submit(command, caller)).toMatchObject({ kind: 'done' });
 };

@@ -78,6 +78,9 @@ class FailingDisk implements Disk {
   }
 }
 
+/** After which a disk hangs: longer than a real one takes that others keep busy. */
+const hangMs = 400;
+
 async function failing(timeoutMs = 5000) {
   const directory = await temporaryDirectory();
   const disk = new FailingDisk();
@@ -170,7 +173,7 @@ test.each(['open create', 'sync directory'] as const)(
 );
 
 test('a sync that hangs: calls settle in time, what waited behind has no effect, and the hung group may be there afterwards', async () => {
-  const { directory, disk, log, epoch } = await failing(150);
+  const { directory, disk, log, epoch } = await failing(hangMs);
   const chain = chainFromStart(4, { epoch });
   await appendAll(log, chain.slice(0, 1));
   disk.trace.length = 0;
@@ -179,10 +182,10 @@ test('a sync that hangs: calls settle in time, what waited behind has no effect,
   await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'), inAMoment);
   const behind = log.append(chain[2] ?? entryAfter(emptyHead));
   const raised = log.raiseEpoch();
-  await expect(raised).rejects.toThrow('the disk did not answer in 150 ms');
-  expect(await hung).toEqual({ kind: 'unknown', detail: 'the disk did not answer in 150 ms' });
+  await expect(raised).rejects.toThrow(`the disk did not answer in ${hangMs} ms`);
+  expect(await hung).toEqual({ kind: 'unknown', detail: `the disk did not answer in ${hangMs} ms` });
   expect((await behind).kind).toBe('unknown');
-  expect(log.silentForMs()).toBeGreaterThanOrEqual(150);
+  expect(log.silentForMs()).toBeGreaterThanOrEqual(hangMs);
   expect((await log.head()).index).toBe(1);
   release();
   await vi.waitFor(async () => expect((await log.head()).index).toBe(2), inAMoment);
@@ -191,7 +194,7 @@ test('a sync that hangs: calls settle in time, what waited behind has no effect,
 });
 
 test('a read that hangs while an entry is compared: what comes after its time is not mistaken for it', async () => {
-  const { disk, log, epoch } = await failing(150);
+  const { disk, log, epoch } = await failing(hangMs);
   const chain = chainFromStart(3, { epoch });
   await appendAll(log, chain.slice(0, 2));
   const release = disk.hang('read');
@@ -202,7 +205,7 @@ test('a read that hangs while an entry is compared: what comes after its time is
 });
 
 test('a refusal that was found before a hang is not given to an append that came after it', async () => {
-  const { disk, log, epoch } = await failing(150);
+  const { disk, log, epoch } = await failing(hangMs);
   const chain = chainFromStart(3, { epoch });
   await appendAll(log, chain.slice(0, 1));
   const release = disk.hang('datasync');
@@ -217,11 +220,11 @@ test('a refusal that was found before a hang is not given to an append that came
 test('closing while a sync hangs settles, and keeps the directory until the write is over', async () => {
   const directory = await temporaryDirectory();
   const disk = new FailingDisk();
-  const { log } = await openFileLog(directory, { disk, timeoutMs: 150 });
+  const { log } = await openFileLog(directory, { disk, timeoutMs: hangMs });
   const release = disk.hang('datasync');
   const hung = log.append(entryAfter(emptyHead, { epoch: await log.raiseEpoch() }));
   await vi.waitFor(() => expect(disk.trace.at(-1)).toBe('datasync'), inAMoment);
-  const closed = expect(log.close()).rejects.toThrow('the disk did not answer in 150 ms');
+  const closed = expect(log.close()).rejects.toThrow(`the disk did not answer in ${hangMs} ms`);
   expect((await hung).kind).toBe('unknown');
   await closed;
   await expect(openFileLog(directory)).rejects.toThrow('in use by process');

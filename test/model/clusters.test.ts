@@ -35,7 +35,7 @@ async function submit(real: Real, command: Command): Promise<Verdict> {
       if (outcome.kind === 'rejected' && outcome.rejection.code !== 'NO_LEADER') return outcome.rejection.code;
       throw new Error('not answered yet');
     },
-    { timeout: 5_000, interval: 1 },
+    { timeout: 30_000, interval: 1 },
   );
 }
 const step = (name: string, run: (model: ClusterModel, real: Real) => Promise<void>): Step => ({
@@ -212,7 +212,7 @@ const caughtUp = (cluster: TestCluster): Promise<void> =>
       expect(cluster.node('n1').role).toBe('leader');
       expect(cluster.node('n1').state.position).toBe(cluster.hub.head.position);
     },
-    { timeout: 5_000, interval: 1 },
+    { timeout: 30_000, interval: 1 },
   );
 const restart = step('restart', async (_, { cluster }) => {
   cluster.kill('n1');

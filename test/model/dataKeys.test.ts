@@ -21,7 +21,7 @@ import { replay } from '../support/replay.ts';
 
 const credentials = 'security.sasl.plain.credentials';
 const subjectOf = (name: string): string => `config/${credentials}/${name}`;
-const waiting = { timeout: 5_000, interval: 1 };
+const waiting = { timeout: 30_000, interval: 1 };
 
 interface Model {
   /** Oldest first; the last one seals. `master`: which one wraps it. */

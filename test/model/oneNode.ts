@@ -34,7 +34,7 @@ export class OneNode {
         if (outcome.kind === 'done' || (outcome.kind === 'rejected' && outcome.rejection.code !== 'NO_LEADER')) return outcome;
         throw new Error('not answered yet');
       },
-      { timeout: 5_000, interval: 1 },
+      { timeout: 30_000, interval: 1 },
     );
   }
 }
@@ -52,7 +52,7 @@ export const disturbances: fc.Arbitrary<Disturbance> = fc.constantFrom<Disturban
       const { cluster } = node;
       cluster.kill('n1');
       await node.start();
-      await vi.waitFor(() => expect(cluster.node('n1').state.position).toBe(cluster.hub.head.position), { timeout: 5_000, interval: 1 });
+      await vi.waitFor(() => expect(cluster.node('n1').state.position).toBe(cluster.hub.head.position), { timeout: 30_000, interval: 1 });
     },
   },
   {

@@ -52,7 +52,7 @@ async function compare(model: Model, { node }: Real): Promise<void> {
           .sort(),
       ).toEqual([...model.keys()].sort()),
     {
-      timeout: 5_000,
+      timeout: 30_000,
       interval: 1,
     },
   );

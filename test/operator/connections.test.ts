@@ -29,7 +29,7 @@ async function deafCaller(port: number, request: string, times: number): Promise
   closers.push(() => void socket.destroy());
   socket.write(request.repeat(times));
   const its = (): Socket | undefined => accepted.find((one) => one.remotePort === socket.localPort);
-  await expect.poll(its, { timeout: 5_000 }).toBeDefined();
+  await expect.poll(its, { timeout: 30_000 }).toBeDefined();
   return its() as Socket;
 }
 
@@ -75,8 +75,8 @@ test('an answer that takes longer than the bound is waited for, and an idle conn
   });
   const ended = new Promise((resolve) => socket.on('close', resolve));
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-  await expect.poll(() => timeouts, { timeout: 5_000 }).toBe(1); // The bound passed once while the answer was awaited.
+  await expect.poll(() => timeouts, { timeout: 30_000 }).toBe(1); // The bound passed once while the answer was awaited.
   for (const answer of timers) answer();
-  await expect.poll(() => heard, { timeout: 5_000 }).toContain('at last');
+  await expect.poll(() => heard, { timeout: 30_000 }).toContain('at last');
   await ended;
 });

@@ -70,7 +70,7 @@ class Hurt {
     if (leader === id || !this.servers.has(id) || isr.filter((other) => other !== id).length === 0) return;
     const without = (list: readonly number[]): readonly number[] => list.filter((other) => other !== id);
     this.at.change(bucketId, { replicas: without(replicas), isr: without(isr) });
-    await expect.poll(() => this.at.servers.get(id)?.appliedPosition ?? 0, { timeout: 4000, interval: 5 }).toBeGreaterThanOrEqual(1);
+    await expect.poll(() => this.at.servers.get(id)?.appliedPosition ?? 0, { timeout: 30_000, interval: 5 }).toBeGreaterThanOrEqual(1);
     this.at.change(bucketId, { replicas });
   }
 
@@ -142,8 +142,8 @@ async function live(steps: readonly Step[]): Promise<void> {
   hurt.at.losesAnswersTo = '';
   await Promise.all(ids.map((each) => hurt.up(each)));
   for (const each of bucketIds) {
-    await expect.poll(() => hurt.write(each, 10), { timeout: 8000, interval: 20 }).toBe(true);
-    await expect.poll(() => hurt.at.get(each).isr.toSorted((a, b) => a - b), { timeout: 8000, interval: 20 }).toEqual(ids);
+    await expect.poll(() => hurt.write(each, 10), { timeout: 30_000, interval: 20 }).toBe(true);
+    await expect.poll(() => hurt.at.get(each).isr.toSorted((a, b) => a - b), { timeout: 30_000, interval: 20 }).toEqual(ids);
     const length = (await bytesIn(hurt.directories[hurt.at.get(each).leader] ?? '', each)).length;
     await equalReplicas(
       [...hurt.servers.values()].map(({ endpoint }) => endpoint),

@@ -63,9 +63,8 @@ test('rounds fail with the text of a file until it is gone; a table that fails i
   const { directory } = await tieringService([lake.leader.url], { fetch: recorder.fetch, pollMs: 100 });
   await setFault(directory, orders, 'Access denied: s3://lake/shop 🔒');
   await lake.due();
-  await expect
-    .poll(() => statusOf(lake, 'orders'), patience)
-    .toMatchObject({ failuresInRow: 2, lastError: 'Access denied: s3://lake/shop 🔒' });
+  await expect.poll(async () => Number((await statusOf(lake, 'orders'))['failuresInRow']), patience).toBeGreaterThan(1);
+  expect(await statusOf(lake, 'orders')).toMatchObject({ lastError: 'Access denied: s3://lake/shop 🔒' });
   expect(recorder.heartbeats.filter(({ failed, wantsTable }) => failed.length > 0 && wantsTable)).toEqual([]);
   await writeFile(join(directory, 'faults/shop.orders'), `${'x'.repeat(2047)}🔒 and more`);
   await expect.poll(async () => (await statusOf(lake, 'orders'))['lastError'], patience).toBe('x'.repeat(2047));
@@ -105,9 +104,9 @@ test('a round that takes longer than the freshness of its table is cut short, an
   await lake.table('shop', 'orders', { 'table.datalake.freshness': '200 ms' });
   const recorder = new Recorder();
   await tieringService([lake.leader.url], { roundMs: 60_000, fetch: recorder.fetch });
-  await expect
-    .poll(() => statusOf(lake, 'orders'), patience)
-    .toMatchObject({ status: 'Tiering', tieringEpoch: 3, records: 2, failures: 0 });
+  await expect.poll(() => happened(lake).slice(4, 5), patience).toEqual(['Started 3 s1']);
+  const { failures, records } = await statusOf(lake, 'orders');
+  expect([failures, Number(records) > 1]).toEqual([0, true]); // It may be in a later round by now.
   const finished = recorder.heartbeats.filter((one) => one.finished.length > 0);
   expect(finished.map(({ forced }) => forced.length)).toEqual(finished.map(() => 1));
   expect(happened(lake).slice(0, 4)).toEqual(['Started 1 s1', 'Finished 1 s1', 'Started 2 s1', 'Finished 2 s1']);
