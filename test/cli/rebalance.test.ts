@@ -8,6 +8,7 @@ import { rebalanceRows } from '../../projections/rebalance.ts';
 import { renderBytes } from '../../src/cli/rebalanceWatch.ts';
 import { type Served, ServedCluster, waits } from '../operator/support.ts';
 import { Fleet, type Settled, settle } from '../support/fleet.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 import { inProcess } from './processes.ts';
 
 const closers: (() => Promise<void>)[] = [];
@@ -19,7 +20,7 @@ async function served(settled: Settled, names: readonly string[] = ['n1']): Prom
   const cluster = new ServedCluster();
   settle(cluster.hub, settled);
   const nodes: Served[] = [];
-  for (const name of names) nodes.push(await cluster.start(name, { clusterSecret: 'a secret of all nodes' }));
+  for (const name of names) nodes.push(await cluster.start(name, { clusterSecret: 'a secret of all nodes', staticConfigs: lastingLeases }));
   closers.push(() => cluster.stop());
   await cluster.ready(...nodes);
   const [first, ...more] = nodes;

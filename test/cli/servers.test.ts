@@ -2,12 +2,16 @@
  * Goal: an operator sees the tablet servers at the command line, tags them before they go, and takes off the list what is gone.
  * Method: a real node process, told of servers over HTTP as they tell it themselves; texts as an operator sees them.
  */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { registration, tell } from '../operator/serverCluster.ts';
 import { folder, inProcess, serve } from './processes.ts';
 
 test('servers are listed, tagged, untagged and forgotten', async () => {
-  const node = await serve(folder());
+  const cwd = folder();
+  writeFileSync(join(cwd, 'chancery.yaml'), 'cluster-configs:\n  chancery.server.lease: 1 h\n'); // Nobody sends heartbeats.
+  const node = await serve(cwd);
   const run = (...args: readonly string[]) => inProcess(['servers', ...args], { CHANCERY_OPERATOR_URL: node.url });
   expect(await run('list')).toEqual({ status: 0, out: 'there are no tablet servers\n', err: '' });
 

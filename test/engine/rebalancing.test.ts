@@ -15,6 +15,7 @@ import { systemClock } from '../../src/ports/clock.ts';
 import { rejection } from '../../src/rejection.ts';
 import { Fleet, processOf, type Settled, settle } from '../support/fleet.ts';
 import { caller, silent, TestCluster } from '../support/nodes.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 
 const waits = { timeout: 30_000, interval: 2 };
 const closers: (() => Promise<void>)[] = [];
@@ -33,7 +34,7 @@ interface Scene {
 async function scene(settled: Settled, staticConfigs: NodeParts['staticConfigs'] = {}): Promise<Scene> {
   const cluster = new TestCluster();
   settle(cluster.hub, settled);
-  const node = await cluster.start('n1', { staticConfigs });
+  const node = await cluster.start('n1', { staticConfigs: { ...lastingLeases, ...staticConfigs } });
   const planner = createPlanner({ logger: silent });
   closers.push(async () => {
     await cluster.stop();
@@ -254,7 +255,10 @@ describe('premises that changed', () => {
 describe('a plan in pieces', () => {
   test('outlives the node that leads', async () => {
     const it = await scene(lopsided(700));
-    const [n2] = await Promise.all([it.cluster.start('n2'), it.cluster.start('n3')]);
+    const [n2] = await Promise.all([
+      it.cluster.start('n2', { staticConfigs: lastingLeases }),
+      it.cluster.start('n3', { staticConfigs: lastingLeases }),
+    ]);
     await vi.waitFor(() => expect(n2.status().members).toHaveLength(3), waits);
     const planner = createPlanner({ logger: silent });
     const rebalancing = new Rebalancing({ node: n2, planner, clock: systemClock });

@@ -5,12 +5,13 @@
 import { expect, test, vi } from 'vitest';
 import { rebalanceRows } from '../../projections/rebalance.ts';
 import { bytesOfBucket, Fleet, settle } from '../support/fleet.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 import { call, ServedCluster, waits } from './support.ts';
 
 test('moves by status, bytes and durations', async () => {
   const cluster = new ServedCluster();
   settle(cluster.hub, { racks: ['a', 'b', 'c'], orders: Array.from({ length: 6 }, () => [0, 1]) });
-  const n1 = await cluster.start('n1');
+  const n1 = await cluster.start('n1', { staticConfigs: lastingLeases });
   await cluster.ready(n1);
   const metrics = async () => (await call(`${n1.url}/metrics`)).text;
   expect(await metrics()).toContain('chancery_rebalance_moves{status="moving"} 0\n');

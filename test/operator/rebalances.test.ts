@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { rebalanceRows } from '../../projections/rebalance.ts';
 import type { Command } from '../../src/deciders/commands.ts';
 import { Fleet, type Settled, settle } from '../support/fleet.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 import { call, readStream, type Served, ServedCluster, waits } from './support.ts';
 
 const closers: (() => Promise<void>)[] = [];
@@ -19,7 +20,10 @@ async function served(settled: Settled, names: readonly string[] = ['n1'], stati
   const cluster = new ServedCluster();
   settle(cluster.hub, settled);
   const nodes: Served[] = [];
-  for (const name of names) nodes.push(await cluster.start(name, { clusterSecret: 'a secret of all nodes', staticConfigs }));
+  for (const name of names)
+    nodes.push(
+      await cluster.start(name, { clusterSecret: 'a secret of all nodes', staticConfigs: { ...lastingLeases, ...staticConfigs } }),
+    );
   closers.push(() => cluster.stop());
   await cluster.ready(...nodes);
   return nodes;

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { rebalanceRows } from '../../projections/rebalance.ts';
 import { type Served, ServedCluster, sql, waits } from '../operator/support.ts';
 import { Fleet, type Settled, settle } from '../support/fleet.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -19,7 +20,7 @@ const lopsided: Settled = { racks: ['a', 'b', 'c'], orders: Array.from({ length:
 async function served(settled: Settled | undefined, hasQueries = false): Promise<Served> {
   const cluster = new ServedCluster();
   if (settled !== undefined) settle(cluster.hub, settled);
-  const n1 = await cluster.start('n1', { hasQueries });
+  const n1 = await cluster.start('n1', { hasQueries, staticConfigs: lastingLeases });
   closers.push(() => cluster.stop());
   await cluster.ready(n1);
   return n1;

@@ -6,11 +6,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { registration, tell } from '../operator/serverCluster.ts';
 import { call, type Served, ServedCluster, sql } from '../operator/support.ts';
+import { lastingLeases } from '../support/registeredServers.ts';
 
 const cluster = new ServedCluster();
 let n1: Served;
 beforeAll(async () => {
-  n1 = await cluster.start('n1', { hasQueries: true });
+  n1 = await cluster.start('n1', { hasQueries: true, staticConfigs: lastingLeases });
   await cluster.ready(n1);
 });
 afterAll(() => cluster.stop());
