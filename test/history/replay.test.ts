@@ -187,4 +187,19 @@ describe('viewOf', () => {
     expect(() => viewOf(timeline.state, { projections: ['tables'] })).toThrow(/no projection 'tables'/);
     expect(() => viewOf(timeline.state, { projections: ['hash'] })).toThrow(/no projection 'hash'/);
   });
+
+  test('is given up as soon as it is too large', async () => {
+    const { state } = await timelineOf(longHistory(200));
+    const view = viewOf(state);
+    const characters = JSON.stringify(view.state).length;
+    expect(viewOf(state, {}, characters + 1_000)).toEqual(view); // Counted with a comma behind each last row.
+    expect(() => viewOf(state, {}, characters - 1_000)).toThrow(`more than ${characters - 1_000} characters`);
+    const unread = {
+      ...state,
+      get tokens(): never {
+        throw new Error('read behind the limit');
+      },
+    };
+    expect(() => viewOf(unread, {}, 10)).toThrow('more than 10 characters');
+  });
 });
