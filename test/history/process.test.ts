@@ -277,10 +277,77 @@ test('refusals come through as they are', async () => {
 test('more questions than may wait are refused at once', async () => {
   const gate = gated();
   const history = open({ readTexts: gate.read });
-  const asked = Array.from({ length: historyLimits.waiting }, () => history.events({ limit: 1 }));
-  expect(await refusalOf(history.events({ limit: 1 }))).toMatchObject({ code: 'BUSY' });
+  const asked = Array.from({ length: historyLimits.waiting }, (_, i) => history.events({ limit: 1 }, `User:${i % 4}`));
+  expect(await refusalOf(history.events({ limit: 1 }, 'User:4'))).toMatchObject({ code: 'BUSY' });
   gate.open();
   for (const page of await Promise.all(asked)) expect(page.events).toHaveLength(1);
+});
+
+test('a question whose turn does not come is refused as such, and more of one caller than may wait', async () => {
+  const history = open({ times: { slackMs: 0 } });
+  await pidOf(history);
+  const waiting = Array.from({ length: historyLimits.inFlightPerCaller }, async () => await refusalOf(act(history, 'wait', 3_000)));
+  const late = await refusalOf(act(history, 'pid', 50));
+  expect(late).toMatchObject({ code: 'BUSY', message: 'its turn did not come within 50 ms' });
+  const more = Array.from({ length: historyLimits.waitingPerCaller - waiting.length }, async () => await act(history, 'pid'));
+  expect(await refusalOf(pidOf(history))).toMatchObject({ code: 'BUSY', message: expect.stringContaining('questions of User:root') });
+  expect((await history.events({ limit: 1 }, 'User:eve')).events).toHaveLength(1); // Of another caller one more may come.
+  expect(new Set(await Promise.all(more)).size).toBe(1);
+  for (const { message } of await Promise.all(waiting)) expect(message).toBe('no answer within 3000 ms');
+});
+
+describe('many questions of one caller about the past', () => {
+  const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+  const count = 1_600;
+  const past = textsOf(configLog(count, { keyOf: (position) => `k${position}`, text: 'x'.repeat(8_000), perEntry: 4 }));
+  const openReal = (memoryMb: number, readTexts: ReadTexts = sourceOf(past)): History => {
+    const head = () => ({ index: past.length, position: count });
+    const history = createHistory({ readTexts, head, logger: quiet, memoryMb });
+    cleanUp.push(() => history.close());
+    return history;
+  };
+  const configsAt = async (history: History, position: number): Promise<unknown> => {
+    const sql = `SELECT count(*) FROM sys.cluster_configs AT (VERSION => ${position}) WHERE config_source = 'DYNAMIC_CONFIG'`;
+    const { rows } = await history.select(sql, { asker, maxRows: 1, timeoutMs: 120_000, live: {} });
+    return Number(rows[0]?.[0]);
+  };
+  const smallQuestion = async (history: History): Promise<unknown> => {
+    const options = { asker: { principal: 'User:eve', interface: 'sql' }, maxRows: 1, timeoutMs: 120_000, live: {} } as const;
+    return (await history.select('SELECT count(*) FROM sys.servers', options)).rows[0]?.[0];
+  };
+  /** Each needs a fold of its own: going back, no question can go on from the one before. */
+  const positions = Array.from({ length: 20 }, (_, i) => Math.floor(count * (0.97 - i * 0.025)));
+
+  test('do not end the process: each is answered or refused, and so are the questions of others', async () => {
+    const history = openReal(52);
+    await history.events({ limit: 1 });
+    const pids = childrenCalled('chancery-history');
+    expect(pids).toHaveLength(1);
+    const asked = positions.map(async (position) => await configsAt(history, position).catch((error: HistoryRefused) => error.code));
+    const small = smallQuestion(history);
+    const answers = await Promise.all(asked);
+    expect(await small).toBe(0);
+    for (const [place, answer] of answers.entries()) expect([positions[place], 'BUSY']).toContain(answer);
+    expect(answers).toContain(positions[0]);
+    expect(childrenCalled('chancery-history')).toEqual(pids);
+  });
+
+  test('wait for each other, not others for them; the same position is folded once', async () => {
+    const gate = gated(sourceOf(past));
+    let isGated = false;
+    const source = sourceOf(past);
+    const history = openReal(256, async (afterIndex, limit) =>
+      isGated ? await gate.read(afterIndex, limit) : await source(afterIndex, limit),
+    );
+    await history.events({ limit: 1 });
+    isGated = true;
+    const asked = [...positions, ...positions].map(async (position) => await configsAt(history, position));
+    await eventually(() => expect(gate.reads).toBe(1));
+    expect(await smallQuestion(history)).toBe(0); // None of the others was answered, nor can be.
+    expect(gate.reads).toBe(1); // One fold at a time.
+    gate.open();
+    expect(await Promise.all(asked)).toEqual([...positions, ...positions]);
+  });
 });
 
 test('one message carries at most about a megabyte of log, however much is asked for', async () => {
@@ -316,7 +383,7 @@ test('the process gets no secret of its node, and the memory it may have', async
 
 describe('the end', () => {
   test('closing ends the process, whatever it is doing, and refuses what was asked', async () => {
-    const history = open({ times: { graceMs: 200 } });
+    const history = open({ times: { closeMs: 200 } });
     const pid = await pidOf(history);
     const asked = refusalOf(act(history, 'spin /never/there'));
     await eventually(() => expect(cpuTicksOf(pid)).toBeGreaterThan(10)); // It is at it.

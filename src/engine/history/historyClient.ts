@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../ports/logger.ts';
+import { FairQueue } from './fairQueue.ts';
 import type { FromProcess, Question, ToProcess } from './messages.ts';
 import {
   type EventPage,
@@ -30,13 +31,27 @@ export interface HistoryParts {
   readonly now?: () => number;
 }
 
-export const historyLimits = { waiting: 100, inFlight: 4, replyCharacters: 1024 * 1024, starts: 5, errorText: 2000 } as const;
+export const historyLimits = {
+  waiting: 400,
+  waitingPerCaller: 100,
+  inFlight: 4,
+  /** One caller's questions leave room for another's. */
+  inFlightPerCaller: 3,
+  replyCharacters: 1024 * 1024,
+  starts: 5,
+  errorText: 2000,
+} as const;
 export const historyTimes = {
   /** For a question without a time of its own; a SELECT has `slackMs` beyond its own, for what comes before it. */
   questionMs: 30_000,
   slackMs: 2_000,
-  /** A question that was cancelled, and a process that was told to end, may take so long until the process is killed. */
-  graceMs: 2_000,
+  /**
+   * A question that was cancelled may take so long until the process is killed, which costs everybody a new fold of the log: one stretch
+   * of honest work, on a machine that has other things to do, must fit.
+   */
+  graceMs: 10_000,
+  /** A process that was told to end. */
+  closeMs: 2_000,
   headMs: 1_000,
   /** More than `historyLimits.starts` within this time, and the process is left alone until it is over. */
   startsWithinMs: 60_000,
@@ -49,6 +64,7 @@ export const createHistory = (parts: HistoryParts): History => new HistoryClient
 
 interface Pending {
   readonly id: number;
+  readonly caller: string;
   readonly question: Question;
   readonly toIndex: number;
   /** Both do nothing once one of them was called. */
@@ -62,14 +78,16 @@ interface Pending {
 const unavailable = (message: string, remedy = 'Ask again in a moment.'): HistoryRefused =>
   new HistoryRefused('HISTORY_UNAVAILABLE', message, remedy);
 
+const busy = (message: string, remedy: string): HistoryRefused => new HistoryRefused('BUSY', message, remedy);
+
 /**
- * The node's end of the history process: sends it questions, a few at a time, reads the log for it, ends it when it does not
- * answer and starts another one at the next question. Every question settles: answered, refused, or out of time.
+ * The node's end of the history process: sends it questions, a few at a time and callers in turn, reads the log for it, ends it when
+ * it does not answer and starts another one at the next question. Every question settles: answered, refused, or out of time.
  */
 class HistoryClient implements History {
   readonly #parts: HistoryParts;
   readonly #times: HistoryTimes;
-  readonly #waiting: Pending[] = [];
+  readonly #waiting = new FairQueue<Pending>();
   /** Sent and not answered; one that is out of time stays here until the process confirms that it has stopped working on it. */
   readonly #sent = new Map<number, Pending>();
   #child: ChildProcess | undefined;
@@ -85,16 +103,17 @@ class HistoryClient implements History {
     this.#times = { ...historyTimes, ...parts.times };
   }
 
-  events: History['events'] = async (query) => (await this.#ask({ ask: 'events', query })) as EventPage;
-  stateAt: History['stateAt'] = async (moment, options) => (await this.#ask({ ask: 'stateAt', moment, options })) as StateThen;
-  replay: History['replay'] = async (query) => (await this.#ask({ ask: 'replay', query })) as ReplayPage;
-  failures: History['failures'] = async (query) => (await this.#ask({ ask: 'failures', query })) as FailurePage;
+  events: History['events'] = async (query, caller) => (await this.#ask({ ask: 'events', query }, caller)) as EventPage;
+  stateAt: History['stateAt'] = async (moment, options, caller) =>
+    (await this.#ask({ ask: 'stateAt', moment, options }, caller)) as StateThen;
+  replay: History['replay'] = async (query, caller) => (await this.#ask({ ask: 'replay', query }, caller)) as ReplayPage;
+  failures: History['failures'] = async (query, caller) => (await this.#ask({ ask: 'failures', query }, caller)) as FailurePage;
   select: History['select'] = async (sql, options) =>
-    (await this.#ask({ ask: 'select', sql, options }, options.timeoutMs + this.#times.slackMs)) as SelectResult;
+    (await this.#ask({ ask: 'select', sql, options }, options.asker.principal, options.timeoutMs + this.#times.slackMs)) as SelectResult;
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const pending of [...this.#waiting.splice(0), ...this.#sent.values()])
+    for (const pending of [...this.#waiting.drain(), ...this.#sent.values()])
       pending.reject(unavailable('the node is stopping', 'Ask another node.'));
     const child = this.#child;
     if (child === undefined) return;
@@ -102,21 +121,27 @@ class HistoryClient implements History {
       child.once('exit', () => resolve());
     });
     if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill('SIGKILL'), this.#times.graceMs);
+    const timer = setTimeout(() => child.kill('SIGKILL'), this.#times.closeMs);
     await isGone;
     clearTimeout(timer);
   }
 
-  async #ask(question: Question, timeoutMs: number = this.#times.questionMs): Promise<unknown> {
+  async #ask(question: Question, caller = '', timeoutMs: number = this.#times.questionMs): Promise<unknown> {
     if (this.#isClosed) throw unavailable('the node is stopping', 'Ask another node.');
-    if (this.#waiting.length + this.#sent.size >= historyLimits.waiting)
-      throw new HistoryRefused('BUSY', `${historyLimits.waiting} questions about the history are waiting`, 'Ask again after a moment.');
+    if (this.#waiting.size + this.#sent.size >= historyLimits.waiting)
+      throw busy(`${historyLimits.waiting} questions about the history are waiting`, 'Ask again after a moment.');
+    if (this.#waiting.sizeOf(caller) + this.#sentFor(caller) >= historyLimits.waitingPerCaller)
+      throw busy(
+        `${historyLimits.waitingPerCaller} questions of ${caller === '' ? 'this node' : caller} about the history are waiting`,
+        'Ask fewer at once.',
+      );
     return await new Promise<unknown>((resolve, reject) => {
       const id = this.#nextId++;
       const timer = setTimeout(() => this.#giveUp(pending, timeoutMs), Math.min(timeoutMs, longestMs));
       const settled = (): void => clearTimeout(pending.timer);
       const pending: Pending = {
         id,
+        caller,
         question,
         toIndex: this.#parts.head().index,
         timer,
@@ -130,37 +155,33 @@ class HistoryClient implements History {
           reject(error);
         },
       };
-      this.#waiting.push(pending);
+      this.#waiting.add(caller, pending);
       this.#pump();
     });
   }
 
   #pump(): void {
-    while (!this.#isEnding && this.#waiting.length > 0 && this.#sent.size < historyLimits.inFlight) {
+    while (!this.#isEnding && this.#waiting.size > 0 && this.#sent.size < historyLimits.inFlight) {
       const child = this.#child ?? this.#start();
       if (child === undefined) return;
-      const pending = this.#waiting.shift();
+      const pending = this.#waiting.next((caller) => this.#sentFor(caller) < historyLimits.inFlightPerCaller);
       if (pending === undefined) return;
       this.#sent.set(pending.id, pending);
-      const { id, question, toIndex } = pending;
-      this.#send(child, { kind: 'ask', id, question, toIndex });
+      const { caller, id, question, toIndex } = pending;
+      this.#send(child, { kind: 'ask', id, question, toIndex, caller });
     }
+  }
+
+  #sentFor(caller: string): number {
+    let count = 0;
+    for (const pending of this.#sent.values()) if (pending.caller === caller) count += 1;
+    return count;
   }
 
   /** Out of time: the caller hears so at once; the process must show within the grace that it has let go of it. */
   #giveUp(pending: Pending, timeoutMs: number): void {
-    const { index } = this.#parts.head();
-    const isBehind = this.#foldedIndex < pending.toIndex;
-    pending.reject(
-      isBehind
-        ? unavailable(
-            `the history process is still reading the log: entry ${this.#foldedIndex} of ${index}`,
-            'Ask again in a while: it goes on.',
-          )
-        : unavailable(`no answer within ${timeoutMs} ms`, 'Ask for less: a smaller range, a narrower filter.'),
-    );
-    const at = this.#waiting.indexOf(pending);
-    if (at >= 0) this.#waiting.splice(at, 1);
+    const hadNoTurn = this.#waiting.remove(pending.caller, pending);
+    pending.reject(this.#lateness(pending, hadNoTurn, timeoutMs));
     pending.isGivenUp = true;
     const child = this.#child;
     if (child === undefined || !this.#sent.has(pending.id)) return;
@@ -176,13 +197,24 @@ class HistoryClient implements History {
     }, this.#times.graceMs);
   }
 
+  #lateness({ toIndex }: Pending, hadNoTurn: boolean, timeoutMs: number): HistoryRefused {
+    const { index } = this.#parts.head();
+    if (this.#foldedIndex < toIndex)
+      return unavailable(
+        `the history process is still reading the log: entry ${this.#foldedIndex} of ${index}`,
+        'Ask again in a while: it goes on.',
+      );
+    if (hadNoTurn) return busy(`its turn did not come within ${timeoutMs} ms`, 'Ask again in a while, and fewer questions at once.');
+    return unavailable(`no answer within ${timeoutMs} ms`, 'Ask for less: a smaller range, a narrower filter.');
+  }
+
   /** @returns undefined when it has failed so often lately that it must be left alone; whoever waits is told so. */
   #start(): ChildProcess | undefined {
     const now = (this.#parts.now ?? (() => performance.now()))();
     this.#starts = this.#starts.filter((at) => at > now - this.#times.startsWithinMs);
     if (this.#starts.length >= historyLimits.starts) {
       const seconds = Math.ceil(((this.#starts[0] ?? now) + this.#times.startsWithinMs - now) / 1000);
-      for (const pending of this.#waiting.splice(0))
+      for (const pending of this.#waiting.drain())
         pending.reject(
           unavailable(
             `the history process ended ${historyLimits.starts} times lately`,
@@ -234,7 +266,7 @@ class HistoryClient implements History {
     const again = this.#isEnding && !this.#isClosed ? sent.filter(({ isGivenUp }) => !isGivenUp) : [];
     this.#isEnding = false;
     for (const pending of sent) if (!again.includes(pending)) pending.reject(unavailable(`the history process ended (${why})`));
-    this.#waiting.unshift(...again);
+    for (const pending of again.reverse()) this.#waiting.putBack(pending.caller, pending);
   }
 
   #receive(child: ChildProcess, message: FromProcess): void {
@@ -272,7 +304,13 @@ class HistoryClient implements History {
 /** The program in a process of its own, with the memory it may have: its heap, and as much as DuckDB may take beside it. */
 function startProgram({ catalog, memoryMb, program }: HistoryParts): ChildProcess {
   const url = program ?? new URL(`../../historyProcess${extname(import.meta.url)}`, import.meta.url);
-  const node = [process.execPath, `--max-old-space-size=${memoryMb}`, fileURLToPath(url), ...(catalog === undefined ? [] : [catalog])];
+  const node = [
+    process.execPath,
+    `--max-old-space-size=${memoryMb}`,
+    '--expose-gc',
+    fileURLToPath(url),
+    ...(catalog === undefined ? [] : [catalog]),
+  ];
   // Some of DuckDB's functions allocate past its own limit: the system then says no. The pid stays the shell's: `exec`.
   const limited = ['-c', 'ulimit -d "$0" 2>/dev/null; exec "$@"', String((memoryMb + besideHeapMb) * 1024), ...node];
   return spawn('sh', limited, {

@@ -20,8 +20,11 @@ export interface Refusal {
 
 /** From the node. Every `ask` is answered once, by `answer` or `refuse`, also when it was cancelled. */
 export type ToProcess =
-  /** `toIndex`: the entry that the node had folded when it was asked; the answer must not be older. */
-  | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly toIndex: number }
+  /**
+   * `toIndex`: the entry that the node had folded when it was asked; the answer must not be older. `caller`: whose turn it takes; empty
+   * for the node's own.
+   */
+  | { readonly kind: 'ask'; readonly id: number; readonly question: Question; readonly toIndex: number; readonly caller: string }
   | { readonly kind: 'cancel'; readonly id: number }
   /** There is more to fold: no answer, only to be ready when the next question comes. */
   | { readonly kind: 'head'; readonly index: number }

@@ -34,6 +34,14 @@ export class PastStates {
     return best;
   }
 
+  /** Lets go of the states that somebody asked for, and when there are none of the others. @returns whether there were any */
+  forget(): boolean {
+    const had = this.size > 0;
+    if (this.#recent.length > 0) this.#recent = [];
+    else this.#ladder = [];
+    return had;
+  }
+
   get size(): number {
     return this.#ladder.length + this.#recent.length;
   }

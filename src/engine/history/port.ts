@@ -112,16 +112,18 @@ export interface SelectResult {
 /**
  * Questions about the past and across tables, answered by a process of their own with its own fold of the log, so that neither a
  * long replay nor a heavy query delays the node. Every answer is at or after `atLeast`, a position this node has folded.
+ * Callers take turns: `caller` is the principal that asks (of a SELECT it is the asker), absent for what the node asks by itself. Any
+ * question may be refused as BUSY: too many are waiting, its turn did not come in time, or there is no memory for it beside the others.
  */
 export interface History {
   /** @throws HistoryRefused */
-  events(query: EventQuery): Promise<EventPage>;
+  events(query: EventQuery, caller?: string): Promise<EventPage>;
   /** The state right after a moment's event; absent means now. @throws HistoryRefused UNKNOWN_POSITION beyond the head, TOO_LARGE */
-  stateAt(moment: Moment | undefined, options?: StateOptions): Promise<StateThen>;
+  stateAt(moment: Moment | undefined, options?: StateOptions, caller?: string): Promise<StateThen>;
   /** What each event did to the state, 1 to 1,000 at a time. @throws HistoryRefused */
-  replay(query: ReplayQuery & { readonly limit: number }): Promise<ReplayPage>;
+  replay(query: ReplayQuery & { readonly limit: number }, caller?: string): Promise<ReplayPage>;
   /** Rounds of tiering that failed. @throws HistoryRefused */
-  failures(query: FailureQuery): Promise<FailurePage>;
+  failures(query: FailureQuery, caller?: string): Promise<FailurePage>;
   /** One SELECT over `sys` tables. `live` holds the rows of tables that are not in the log. @throws HistoryRefused */
   select(sql: string, options: SelectOptions): Promise<SelectResult>;
   close(): Promise<void>;

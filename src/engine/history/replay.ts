@@ -22,7 +22,7 @@ const foldedEvents = 20_000;
  * @throws HistoryRefused, and what `Timeline` rejects with
  */
 export async function* replay(timeline: Timeline, query: ReplayQuery, signal?: AbortSignal): AsyncGenerator<ReplayStep> {
-  for await (const { step } of walk(timeline, query, signal)) if (step !== undefined) yield step;
+  for await (const { step } of walk(timeline, query, signal, '')) if (step !== undefined) yield step;
 }
 
 /** As much of a replay as fits a page. @throws HistoryRefused */
@@ -30,6 +30,7 @@ export async function replayPage(
   timeline: Timeline,
   query: ReplayQuery & { readonly limit: number },
   signal?: AbortSignal,
+  caller = '',
 ): Promise<ReplayPage> {
   const { limit } = query;
   if (!Number.isInteger(limit) || limit < 1 || limit > pageLimits.events)
@@ -41,7 +42,8 @@ export async function replayPage(
   const steps: ReplayStep[] = [];
   const { to, from } = rangeOf(timeline, query);
   let left: number = pageLimits.dataCharacters;
-  for await (const { state, step } of walk(timeline, query, signal)) {
+  for await (const { state, step } of walk(timeline, query, signal, caller)) {
+    timeline.room.claim();
     if (step !== undefined) {
       steps.push(step);
       left -= JSON.stringify(step).length;
@@ -60,11 +62,11 @@ interface Walked {
   readonly step?: ReplayStep;
 }
 
-async function* walk(timeline: Timeline, query: ReplayQuery, signal: AbortSignal | undefined): AsyncGenerator<Walked> {
+async function* walk(timeline: Timeline, query: ReplayQuery, signal: AbortSignal | undefined, caller: string): AsyncGenerator<Walked> {
   checkFilter(query);
   const { from, to } = rangeOf(timeline, query);
   if (from > to) return;
-  let state = await timeline.stateAt({ position: from - 1 }, signal);
+  let state = await timeline.stateAt({ position: from - 1 }, signal, caller);
   for await (const entry of timeline.entries(timeline.index.entryOf(from), timeline.index.entryOf(to), signal)) {
     const last = Math.min(to, lastPositionIn(entry));
     while (state.position < last) {

@@ -1,13 +1,16 @@
 import { UnreadableEntry } from '../../../events/envelope.ts';
 import { ReplayFault } from '../../../projections/kit.ts';
 import type { FromProcess, Question, Refusal, ToProcess } from './messages.ts';
-import { HistoryRefused } from './port.ts';
+import { HistoryRefused, type StateThen } from './port.ts';
 import { replayPage } from './replay.ts';
+import { limitedHeap } from './room.ts';
 import type { Selector } from './selector.ts';
 import { viewOf } from './stateViews.ts';
 import { sysTablesOf } from './tables.ts';
 import { failurePage } from './tieringFailurePages.ts';
 import { Timeline } from './timeline.ts';
+
+type Asked = Extract<ToProcess, { kind: 'ask' }>;
 
 /** The way to the node. */
 export interface Channel {
@@ -35,13 +38,13 @@ class HistoryService {
   constructor(channel: Channel, selector: Selector) {
     this.#channel = channel;
     this.#selector = selector;
-    this.#timeline = new Timeline((afterIndex, limit) => this.#read(afterIndex, limit));
+    this.#timeline = new Timeline((afterIndex, limit) => this.#read(afterIndex, limit), undefined, limitedHeap());
   }
 
   receive(message: ToProcess): void {
     switch (message.kind) {
       case 'ask':
-        void this.#answer(message.id, message.question, message.toIndex);
+        void this.#answer(message);
         break;
       case 'cancel':
         this.#questions.get(message.id)?.abort(new HistoryRefused('HISTORY_UNAVAILABLE', 'the question was given up', 'Ask again.'));
@@ -70,14 +73,14 @@ class HistoryService {
     });
   }
 
-  async #answer(id: number, question: Question, toIndex: number): Promise<void> {
+  async #answer({ caller, id, question, toIndex }: Asked): Promise<void> {
     const stop = new AbortController();
     this.#questions.set(id, stop);
     const askedAt = performance.now();
     try {
       await unless(stop.signal, this.#timeline.catchUp(toIndex));
       this.#channel.send({ kind: 'folded', index: this.#timeline.state.index });
-      this.#channel.send({ kind: 'answer', id, value: await this.#ask(question, askedAt, stop.signal) });
+      this.#channel.send({ kind: 'answer', id, value: await this.#ask(question, caller, askedAt, stop.signal) });
     } catch (error) {
       this.#channel.send({ kind: 'refuse', id, refusal: refusalOf(error) });
     } finally {
@@ -85,19 +88,25 @@ class HistoryService {
     }
   }
 
-  async #ask(question: Question, askedAt: number, signal: AbortSignal): Promise<unknown> {
+  async #ask(question: Question, caller: string, askedAt: number, signal: AbortSignal): Promise<unknown> {
     switch (question.ask) {
       case 'events':
         return await this.#timeline.events(question.query, signal);
       case 'stateAt':
-        return viewOf(await this.#timeline.stateAt(question.moment, signal), question.options);
+        return await this.#view(question, caller, signal);
       case 'replay':
-        return await replayPage(this.#timeline, question.query, signal);
+        return await replayPage(this.#timeline, question.query, signal, caller);
       case 'failures':
         return await failurePage(this.#timeline, question.query, signal);
       case 'select':
         return await this.#select(question, askedAt, signal);
     }
+  }
+
+  async #view({ moment, options }: Extract<Question, { ask: 'stateAt' }>, caller: string, signal: AbortSignal): Promise<StateThen> {
+    const state = await this.#timeline.stateAt(moment, signal, caller);
+    this.#timeline.room.claim();
+    return viewOf(state, options);
   }
 
   async #select({ options, sql }: Extract<Question, { ask: 'select' }>, askedAt: number, signal: AbortSignal): Promise<unknown> {

@@ -111,25 +111,44 @@ export const sysTables: readonly SysTable[] = [
   ...stateTables.map(({ table }) => table),
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** The tables as one reader sees them: each is judged when it is read, on the newest state. */
-export function sysTablesOf(timeline: Timeline, { asker, live }: Reader): SysTables {
-  const now = timeline.index.position;
+/** The tables as one reader sees them: each is judged when it is read, on the newest state. Their rows claim room as they come. */
+export function sysTablesOf(timeline: Timeline, reader: Reader): SysTables {
+  const newest = timeline.state;
   return {
     tables: sysTables,
     rows: async function* (table, moment, hint, signal) {
-      const sees = viewOfTable(timeline.state, asker, table);
-      const position = moment === undefined ? now : timeline.positionOf(moment);
-      if (table === 'events') yield* eventRows(timeline, position, hint, signal);
-      else if (table === failureTable.name) yield* failureRows(timeline, position, hint, signal);
-      else if (table === 'procedures') yield procedureRows(moment, live);
-      else {
-        const state = await timeline.stateAt({ position }, signal);
-        if (table === 'cluster_configs') yield configRows(state);
-        else if (table === 'coordinators') yield coordinatorCells(state, moment === undefined ? live : {}, now);
-        else yield* batches(table, state, sees, hint);
+      for await (const batch of rowsOf({ timeline, newest, ...reader }, table, { moment, hint, signal })) {
+        timeline.room.claim();
+        yield batch;
       }
     },
   };
+}
+
+interface Reading {
+  readonly moment: Moment | undefined;
+  readonly hint: Hint | undefined;
+  readonly signal: AbortSignal;
+}
+
+async function* rowsOf(
+  { asker, live, newest, timeline }: Reader & { readonly timeline: Timeline; readonly newest: State },
+  table: string,
+  { hint, moment, signal }: Reading,
+): AsyncGenerator<readonly Row[]> {
+  const sees = viewOfTable(timeline.state, asker, table);
+  const now = newest.position;
+  const position = moment === undefined ? now : timeline.positionOf(moment);
+  if (table === 'events') yield* eventRows(timeline, position, hint, signal);
+  else if (table === failureTable.name) yield* failureRows(timeline, position, hint, signal);
+  else if (table === 'procedures') yield procedureRows(moment, live);
+  else {
+    // What is asked about now waits for nobody's past, also when the log has gone on since.
+    const state = position === now ? newest : await timeline.stateAt({ position }, signal, asker.principal);
+    if (table === 'cluster_configs') yield configRows(state);
+    else if (table === 'coordinators') yield coordinatorCells(state, moment === undefined ? live : {}, now);
+    else yield* batches(table, state, sees, hint);
+  }
 }
 
 const rowsPerBatch = 1000;

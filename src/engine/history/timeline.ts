@@ -6,6 +6,8 @@ import { eventPage } from './eventPages.ts';
 import { foldUpTo, lastPositionIn } from './fold.ts';
 import { PastStates } from './pastStates.ts';
 import { type EventPage, type EventQuery, HistoryRefused, type Moment } from './port.ts';
+import { type Heap, Room } from './room.ts';
+import { SharedWork, type Wish } from './sharedWork.ts';
 import { RecentFailures } from './tieringFailures.ts';
 
 /**
@@ -33,15 +35,19 @@ export class Timeline {
   readonly failures: RecentFailures;
   readonly #readTexts: ReadTexts;
   readonly #past = new PastStates();
+  readonly #folds = new SharedWork<State>();
+  /** In the heap, for what answers take: whoever gathers much claims it on the way. */
+  readonly room: Room;
   #state: State = initialState();
   #running: Promise<void> | undefined;
   /** The entry up to which somebody waits; Infinity for the end of the source. */
   #wanted = 0;
   #limit: number = readLimits.first;
 
-  constructor(readTexts: ReadTexts, failures = new RecentFailures()) {
+  constructor(readTexts: ReadTexts, failures = new RecentFailures(), heap?: Heap) {
     this.#readTexts = readTexts;
     this.failures = failures;
+    this.room = new Room(heap, () => this.#past.forget());
   }
 
   /** The newest state that is folded. */
@@ -61,6 +67,7 @@ export class Timeline {
    * @throws HistoryRefused NOT_CAUGHT_UP when the source ends before `toIndex`.
    */
   async catchUp(toIndex = 0): Promise<void> {
+    if (toIndex > 0 && this.#state.index >= toIndex) return; // There is nothing to wait for, above all no read.
     for (let tries = 0; ; tries += 1) {
       this.#wanted = Math.max(this.#wanted, toIndex === 0 ? Number.POSITIVE_INFINITY : toIndex);
       this.#running ??= this.#foldOn().finally(() => {
@@ -84,6 +91,7 @@ export class Timeline {
       const texts = await this.#read(this.#state.index, this.#limit);
       if (texts.length === 0) return;
       await this.#foldTexts(texts);
+      this.room.make(); // The newest state comes first: nothing else can be answered without it.
       if (this.#state.index >= this.#wanted) return;
     }
   }
@@ -138,15 +146,29 @@ export class Timeline {
 
   /**
    * The state right after a moment's event, folded forward from the nearest state at hand. Position 0 is the state before the first.
-   * @throws HistoryRefused for a position beyond the newest
+   * A fold may take as much memory as the newest state does: there is one at a time, in turns of callers, and those who ask for the same
+   * position share it.
+   * @throws HistoryRefused for a position beyond the newest, BUSY when there is no memory for it
    */
-  async stateAt(moment: Moment | undefined, signal?: AbortSignal): Promise<State> {
+  async stateAt(moment: Moment | undefined, signal?: AbortSignal, caller: Wish['caller'] = ''): Promise<State> {
     const position = this.positionOf(moment);
-    const nearest = this.#past.nearest(position);
+    const nearest = this.#nearest(position);
+    if (nearest.position === position) return nearest;
+    return await this.#folds.of(position, { caller, signal }, async (stop) => await this.#foldTo(position, stop));
+  }
+
+  /** The newest state is there also when the past was forgotten. */
+  #nearest(position: number): State {
+    return position >= this.#state.position ? this.#state : this.#past.nearest(position);
+  }
+
+  async #foldTo(position: number, signal: AbortSignal): Promise<State> {
+    const nearest = this.#nearest(position); // Those before it may have left a nearer one.
     if (nearest.position === position) return nearest;
     let state = nearest;
     let fold = bulkFold(state);
     for await (const entry of this.entries(nearest.index + 1, this.index.entryOf(position), signal)) {
+      this.room.claim();
       if (entry.firstPosition === fold.position + 1 && lastPositionIn(entry) <= position) fold.add([entry]);
       else {
         state = foldUpTo(fold.finish(), entry, Math.min(position, lastPositionIn(entry)));

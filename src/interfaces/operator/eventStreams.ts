@@ -13,6 +13,8 @@ export interface EventStreamParts extends ConnectionParts {
 
 /** What one reader follows. */
 export interface Following {
+  /** Who reads. */
+  readonly caller: string;
   readonly filter: Omit<EventQuery, 'limit'>;
   /** The position after which it begins. */
   readonly after: number;
@@ -87,13 +89,9 @@ class EventFeed implements Feed {
     const upTo = node.state.position;
     if (this.#seen >= upTo) return await to.woken(() => node.state.position > this.#seen);
     if (this.#following.denied() !== undefined) return to.end(); // Whoever comes back is told.
-    const page = await history.events({
-      ...this.#following.filter,
-      fromPosition: this.#seen + 1,
-      toPosition: upTo,
-      order: 'ascending',
-      limit: this.#limits.eventsPerRead,
-    });
+    const { caller, filter } = this.#following;
+    const range = { fromPosition: this.#seen + 1, toPosition: upTo, limit: this.#limits.eventsPerRead };
+    const page = await history.events({ ...filter, ...range, order: 'ascending' }, caller);
     for (const event of page.events) {
       if (to.isOver) return;
       this.#seen = event.position;

@@ -120,6 +120,7 @@ export const eventRoutes: FastifyPluginAsyncZod<EventParts> = async (http, { aut
       const after = request.headers['last-event-id'] ?? (asked.from === undefined ? undefined : Math.max(0, asked.from - 1));
       const { provenance } = await readState(node, { ...asked, atLeast: Math.max(asked.atLeast ?? 0, after ?? 0) });
       streams.open(reply, {
+        caller: request.identity.principal,
         filter: filterOf(asked),
         after: after ?? provenance.position,
         denied: stillDenied(node, authenticator, request),
@@ -128,13 +129,14 @@ export const eventRoutes: FastifyPluginAsyncZod<EventParts> = async (http, { aut
     }
     const { provenance } = tablesOf(request);
     const order = asked.order ?? 'descending';
-    const page = await history.events({
+    const wanted = {
       ...filterOf(asked),
       ...(asked.from === undefined ? {} : { fromPosition: asked.from }),
       toPosition: Math.min(asked.to ?? provenance.position, provenance.position), // The page is of the moment that the headers name.
       order,
       limit: asked.limit ?? pageLimits.defaultEvents,
-    });
+    };
+    const page = await history.events(wanted, request.identity.principal);
     stampProvenance(reply, provenance);
     if (page.next === undefined) return reply.send({ events: page.events.map(mutable), provenance });
     const next = nextAddress(request.url, order === 'ascending' ? 'from' : 'to', page.next);

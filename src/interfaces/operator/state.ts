@@ -34,7 +34,7 @@ export const stateRoutes: FastifyPluginAsyncZod<{ history: History }> = async (h
   http.get('/v1/state', { schema }, async (request, reply) => {
     const { provenance } = tablesOf(request);
     const { at, projection } = request.query;
-    const then = await history.stateAt(at, projection === undefined ? {} : { projections: projection });
+    const then = await history.stateAt(at, projection === undefined ? {} : { projections: projection }, request.identity.principal);
     stampProvenance(reply, provenance);
     return reply.send({ ...then, state: { ...then.state }, provenance });
   });

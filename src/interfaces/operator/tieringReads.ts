@@ -200,7 +200,7 @@ const failureRoute: FastifyPluginAsyncZod<TieringReadParts> = async (http, { his
       checkNamed(request.query); // Of a table that is gone there are failures, too.
       const { database, limit, offset, table } = request.query;
       const scoped = { ...(database === undefined ? {} : { database }), ...(table === undefined ? {} : { table }) };
-      const page = await history.failures({ ...scoped, limit, offset, toPosition: provenance.position });
+      const page = await history.failures({ ...scoped, limit, offset, toPosition: provenance.position }, request.identity.principal);
       stampProvenance(reply, provenance);
       return reply.send({ ...page, failures: [...page.failures], provenance });
     },

@@ -95,7 +95,7 @@ export const verdictRoutes: FastifyPluginAsyncZod<{ node: Node; history: History
       const from = host === undefined ? {} : { host };
       const verdict = await explain(
         state,
-        history,
+        { events: async (query) => await history.events(query, own.principal) },
         { principal, interface: 'operator', ...from },
         { operation, resource: named(resource) },
       );
