@@ -81,7 +81,7 @@ export async function writeAll(log: EventLog, entries: Iterable<EncodedEntry>): 
   const inFlight: Promise<void>[] = [];
   const taken = async (encoded: EncodedEntry): Promise<void> => {
     const outcome = await log.append(encoded);
-    if (outcome.kind !== 'appended') throw new Error(`entry ${encoded.entry.index} was not appended: ${outcome.kind}`);
+    if (outcome.kind !== 'appended') throw new Error(`entry ${encoded.entry.index} was not appended: ${JSON.stringify(outcome)}`);
   };
   for (const encoded of entries) {
     inFlight.push(taken(encoded));

@@ -26,7 +26,7 @@ if (isWanted('authorizer')) print(authorizerFigure());
 if (isWanted('planner')) for (const figure of plannerFigures()) print(figure);
 if (isWanted('tieringQueries')) for await (const figure of tieringQueryFigures(300_000)) print(figure);
 if (['appends', 'lag', 'metaservice', 'tiering'].some(isWanted)) {
-  const zookeeper = await startZooKeeper(1);
+  const zookeeper = await startZooKeeper(1, { heapMb: 4096 }); // All logs of a run stay in it.
   try {
     if (isWanted('appends')) for (const figure of await appendFigures(zookeeper.connect)) print(figure);
     if (isWanted('lag')) print(await followerLagFigure(zookeeper.connect));

@@ -44,6 +44,8 @@ export interface ServerSettings {
   readonly members: readonly MemberPlan[];
   /** ZooKeeper's unit of time, milliseconds: session timeouts are clamped to 2 to 20 of it. 2,000 when absent. */
   readonly tickTimeMs?: number;
+  /** Of each member, MiB: it must hold the log, twice while it takes a snapshot. 512 when absent. */
+  readonly heapMb?: number;
 }
 
 /** Plans `count` members on free ports of the loopback interface. */
@@ -103,7 +105,8 @@ export function startMember(settings: ServerSettings, member: MemberPlan): Child
   requireZooKeeper();
   const config = writeConfig(settings, member);
   const log = openSync(join(settings.folder, String(member.id), 'server.log'), 'a');
-  const java = ['java', '-Xmx512m', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', jars.join(delimiter)];
+  const heap = `-Xmx${settings.heapMb ?? 512}m`;
+  const java = ['java', heap, '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn', '-cp', jars.join(delimiter)];
   const command = [...java, 'org.apache.zookeeper.server.quorum.QuorumPeerMain', config];
   const [program = '', ...args] = existsSync(deathGuard) ? [deathGuard, '--pdeathsig', 'KILL', ...command] : command;
   const child = spawn(program, args, { stdio: ['ignore', log, log] });

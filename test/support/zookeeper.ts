@@ -53,10 +53,10 @@ function installWhereMissing(): void {
   }
 }
 
-export async function startZooKeeper(count: 1 | 3 = 1): Promise<ZooKeeper> {
+export async function startZooKeeper(count: 1 | 3 = 1, more: Pick<ServerSettings, 'heapMb'> = {}): Promise<ZooKeeper> {
   installWhereMissing();
   const folder = mkdtempSync(join(tmpdir(), 'chancery-zookeeper-'));
-  const settings: ServerSettings = { folder, members: await planMembers(count), tickTimeMs };
+  const settings: ServerSettings = { folder, members: await planMembers(count), tickTimeMs, ...more };
   const run = (plan: MemberPlan) => ({ plan, child: startMember(settings, plan) });
   const members = settings.members.map(run);
   const at = (member: number) => {
