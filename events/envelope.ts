@@ -20,7 +20,7 @@ const act = z.strictObject({
   digest: z
     .string()
     .regex(/^[0-9a-f]{32}$/)
-    .describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key.'),
+    .describe('SHA-256 of the command, first 16 bytes: same key, other digest is a reused key. Of its name alone when keys are not kept.'),
   host: z.string().min(1).max(256).optional().describe('IP address of the caller, as the node saw it.'),
   interface: z.enum(['sql', 'operator', 'metaservice', 'fluss', 'chancery']).describe('The surface it came through.'),
   node: z.string().min(1).max(64).describe('The node that was asked.'),
