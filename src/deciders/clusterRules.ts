@@ -9,6 +9,7 @@ import { secondsOf } from '../../projections/instances.ts';
 import type { State } from '../../projections/state.ts';
 import { isRejection, type Rejection, rejection } from '../rejection.ts';
 import { namesUnknownInstance, targetInstance } from './instanceResolution.ts';
+import type { Context } from './kit.ts';
 
 /** A value of an enum by its name, or a number that it does not know. */
 const oneOf = <const T extends readonly [string, ...string[]]>(names: T) => z.union([z.enum(names), int32]);
@@ -199,10 +200,14 @@ const safeDropSeconds = 5 * 60;
 /** How `resource_manager::set_safe_drop_time` changes them. */
 export const safeDropField = { safeDropSeconds: int32.exactOptional() } as const;
 
-/** Whether a frontend is too young to be dropped. @param now epoch milliseconds */
-export function isYoung(state: State, node: { readonly ctime: number }, now: number, given: number | undefined): boolean {
+type Times = Pick<Context, 'now' | 'timeOfDay'>;
+/**
+ * Whether a frontend is too young to be dropped. When it was added is a date of the log, or what the caller gave, in time of day: while the
+ * log is ahead it is protected for longer rather than for too short.
+ */
+export function isYoung(state: State, node: { readonly ctime: number }, { now, timeOfDay }: Times, given: number | undefined): boolean {
   if (!configOf(state.configs, 'chancery.meta-service.protect-young-frontends')) return false;
-  return secondsOf(now) <= node.ctime + (given ?? safeDropSeconds);
+  return secondsOf(Math.min(now, timeOfDay)) <= node.ctime + (given ?? safeDropSeconds);
 }
 
 /** The first cluster of that name; no two of an instance have the same. */

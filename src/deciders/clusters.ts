@@ -111,12 +111,12 @@ export const dropCluster = defineCommand({
   name: 'dropCluster',
   about: 'Drop a cluster and its nodes.',
   input: z.strictObject({ ...alterClusterFields, ...safeDropField }),
-  decide: (state, { safeDropSeconds, ...command }, { now }): Decision<ChanceryEvent> => {
+  decide: (state, { safeDropSeconds, ...command }, times): Decision<ChanceryEvent> => {
     const found = clusterToAlter(state, command, 'drop');
     if (isRejection(found)) return refused(found);
     const { instanceId, row } = found;
     const nodes = row.type === 'SQL' ? nodesOf(state.computeNodes, instanceId, row.clusterId) : [];
-    if (nodes.some((node) => isYoung(state, node, now, safeDropSeconds)))
+    if (nodes.some((node) => isYoung(state, node, times, safeDropSeconds)))
       return refused(
         rejection('YOUNG_FRONTEND', 'cluster', `drop fe cluster not in safe time, try later, cluster=${brief({ ...row, nodes })}`),
       );

@@ -130,7 +130,7 @@ export const dropNodes = defineCommand({
   name: 'dropNodes',
   about: 'Take nodes out of a cluster.',
   input: z.strictObject({ ...alterClusterFields, ...safeDropField }),
-  decide: (state, { safeDropSeconds, ...command }, { now }): Decision<ChanceryEvent> => {
+  decide: (state, { safeDropSeconds, ...command }, times): Decision<ChanceryEvent> => {
     const target = targetOf(state, command);
     if (isRejection(target)) return refused(target);
     const { cluster, instanceId } = target;
@@ -142,7 +142,7 @@ export const dropNodes = defineCommand({
     const doomed = new Doomed(state, targets(state, target));
     for (const [i, node] of (cluster.nodes ?? []).entries()) {
       const nodeFault =
-        unknownFault(state, target, node, i) ?? doomed.take(target, node, i, (each) => isYoung(state, each, now, safeDropSeconds));
+        unknownFault(state, target, node, i) ?? doomed.take(target, node, i, (each) => isYoung(state, each, times, safeDropSeconds));
       if (nodeFault !== undefined) return refused(nodeFault);
     }
     const lateFault = frontendsFault(state, instanceId, (row) => doomed.restOf(row));

@@ -47,8 +47,8 @@ export type Outcome =
 export type Reply = Outcome | { readonly kind: 'retry'; readonly mayHaveHappened: boolean; readonly detail: string };
 
 /**
- * SHA-256 of a command's canonical form, 32 hex digits: tells whether an idempotency key came back with another body. Of its name alone when
- * its key is not remembered: nobody compares those, and there are thousands of heartbeats per second.
+ * SHA-256 of a command's canonical form, 32 hex digits: tells whether an idempotency key came back with another body. Of its name alone
+ * when its key is not remembered: nobody compares those, and there are thousands of heartbeats per second.
  */
 export const digestOfCommand = (command: Command): string =>
   hash('sha256', isRemembered(command.name) ? canonicalJson(command) : command.name).slice(0, 32);

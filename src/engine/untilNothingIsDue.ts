@@ -25,19 +25,21 @@ export function untilNothingIsDue(parts: {
   let cancel = () => {};
   let isStopped = false;
   let isBusy = false;
-  let notBefore = Number.NEGATIVE_INFINITY;
+  let isResting = false;
   const look = async () => {
-    if (isBusy || isStopped || clock.monotonic() < notBefore) return;
+    if (isBusy || isStopped || isResting) return;
     isBusy = true;
     for (let due = dueCommand(); due !== undefined && !isStopped; due = dueCommand()) {
       const outcome = await submit(due, `${subject}/${state().position}`);
       if (outcome.kind === 'done') continue;
       if (isStopped) break;
       const isFault = outcome.kind === 'rejected' && outcome.rejection.code === 'NODE_FAULT';
-      const ms = isFault ? retryMs.fault : retryMs.refused;
-      if (isFault) notBefore = clock.monotonic() + ms;
+      isResting = isFault;
       cancel();
-      cancel = clock.after(ms, wake);
+      cancel = clock.after(isFault ? retryMs.fault : retryMs.refused, () => {
+        isResting = false; // No clock is asked whether it is time: a timer may fire a little before.
+        wake();
+      });
       break;
     }
     isBusy = false;

@@ -519,6 +519,10 @@ describe('dropCluster', () => {
     const { decision } = given(...events).when(drop('fe', more), { now: addedAt + seconds * 1000 });
     expect(decision.kind === 'rejected' ? decision.rejection.detail.slice(0, young.length) : '').toBe(isYoung ? young : '');
   });
+  test('a frontend is not older because the log is ahead of the clock', () => {
+    const times = { now: addedAt + 3_600_000, timeOfDay: addedAt + 10_000 };
+    expect(given(...events).when(drop('fe'), times).decision).toMatchObject({ kind: 'rejected', rejection: { code: 'YOUNG_FRONTEND' } });
+  });
   test('young frontends are protected by a setting', () => {
     const off = [...events, setting('protect-young-frontends', 'false')];
     expect(given(...off).when(drop('fe'), { now: addedAt + 2000 }).decision.kind).toBe('accepted');
