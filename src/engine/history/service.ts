@@ -85,6 +85,8 @@ class HistoryService {
       this.#channel.send({ kind: 'refuse', id, refusal: refusalOf(error) });
     } finally {
       this.#questions.delete(id);
+      // A SELECT that ran out of time has left its fold or its reading of the log behind, which would go on for nobody.
+      stop.abort(new HistoryRefused('HISTORY_UNAVAILABLE', 'the question is over', 'Ask again.'));
     }
   }
 
