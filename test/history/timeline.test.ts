@@ -152,6 +152,30 @@ describe('stateAt', () => {
     await expect(timeline.stateAt({ position: 3 }, stop.signal)).rejects.toThrow('enough');
     await expect(timeline.stateAt({ position: 3 }, stop.signal)).rejects.toThrow('enough');
   });
+
+  test('a fold that was stopped is gone on with by whoever asks again', async () => {
+    const entries = longHistory(1_000);
+    const source = sourceOf(textsOf(entries), 8);
+    const reads: number[] = [];
+    const stop = new AbortController();
+    let isAsked = false;
+    const timeline = new Timeline(async (afterIndex, limit) => {
+      reads.push(afterIndex);
+      if (isAsked && reads.length === 3) stop.abort(new Error('enough')); // What comes of this read is not folded.
+      return await source(afterIndex, limit);
+    });
+    await timeline.catchUp();
+    isAsked = true;
+    reads.length = 0;
+    const position = timeline.index.firstPositionOf(60);
+    await expect(timeline.stateAt({ position }, stop.signal)).rejects.toThrow('enough');
+    const [first = 0] = reads;
+    expect(reads).toEqual([first, first + 8, first + 16]);
+    reads.length = 0;
+    const state = await timeline.stateAt({ position });
+    expect(reads[0]).toBe(first + 16);
+    expect(stateHash(state)).toBe(stateHash(statesOf(entries)[position]));
+  });
 });
 
 test('positionAt is the last event at or before a time', async () => {

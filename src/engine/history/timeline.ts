@@ -167,13 +167,19 @@ export class Timeline {
     if (nearest.position === position) return nearest;
     let state = nearest;
     let fold = bulkFold(state);
-    for await (const entry of this.entries(nearest.index + 1, this.index.entryOf(position), signal)) {
-      this.room.claim();
-      if (entry.firstPosition === fold.position + 1 && lastPositionIn(entry) <= position) fold.add([entry]);
-      else {
-        state = foldUpTo(fold.finish(), entry, Math.min(position, lastPositionIn(entry)));
-        fold = bulkFold(state);
+    try {
+      for await (const entry of this.entries(nearest.index + 1, this.index.entryOf(position), signal)) {
+        this.room.claim();
+        if (entry.firstPosition === fold.position + 1 && lastPositionIn(entry) <= position) fold.add([entry]);
+        else {
+          state = foldUpTo(fold.finish(), entry, Math.min(position, lastPositionIn(entry)));
+          fold = bulkFold(state);
+        }
       }
+    } catch (error) {
+      // The signal ends it between two entries: what is folded is whole, and whoever asks again goes on from there.
+      if (error === signal.reason && fold.position > nearest.position) this.#past.remember(fold.finish());
+      throw error;
     }
     state = fold.finish();
     this.#past.remember(state);
