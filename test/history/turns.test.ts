@@ -106,6 +106,23 @@ describe('shared work', () => {
     expect(begun.slice(3)).toEqual([4, 5, 7, 6]);
   });
 
+  test.each([
+    ['what was given up', 'a2! a3 b4', [3, 4]],
+    ['what is asked for twice', 'a2 a2 a3 b4 b5', [2, 4, 3, 5]],
+    ['what another has begun', 'a2 b2 b3 c4', [2, 3, 4]],
+  ])('takes no turn for %s', async (_, asks, order) => {
+    const { ask, begun, end } = controlled();
+    const stop = new AbortController();
+    const asked = `a1 ${asks}`.split(' ').map(async ([caller = '', key, isGivenUp]) => {
+      const outcome = ask(Number(key), caller, isGivenUp === '!' ? stop.signal : undefined);
+      return await outcome.catch((error: Error) => error.message);
+    });
+    stop.abort(new Error('given up'));
+    for (const key of [1, ...order]) await end(key, 'done');
+    expect(begun).toEqual([1, ...order]);
+    expect(await Promise.all(asked)).toEqual(`a1 ${asks}`.split(' ').map((each) => (each.endsWith('!') ? 'given up' : 'done')));
+  });
+
   test('fails for all who share it, and not for the next', async () => {
     const { ask, end } = controlled();
     const asked = [ask(1, 'a'), ask(1, 'b')].map(async (each) => await each.catch((error: Error) => error.message));

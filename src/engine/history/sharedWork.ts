@@ -16,6 +16,8 @@ interface Asker<T> {
 interface Job<T> {
   readonly key: number;
   readonly askers: Set<Asker<T>>;
+  /** In whose turns it waits. */
+  readonly callers: Set<string>;
   readonly stop: AbortController;
   readonly work: (signal: AbortSignal) => Promise<T>;
   isBegun: boolean;
@@ -34,7 +36,7 @@ export class SharedWork<T> {
   /** @param work what is done for the key unless it is under way; rejects when its signal aborts. */
   async of(key: number, { caller, signal }: Wish, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     signal?.throwIfAborted();
-    const job = this.#jobs.get(key) ?? { key, askers: new Set(), stop: new AbortController(), work, isBegun: false };
+    const job = this.#jobs.get(key) ?? { key, askers: new Set(), callers: new Set(), stop: new AbortController(), work, isBegun: false };
     this.#jobs.set(key, job);
     return await new Promise<T>((resolve, reject) => {
       const giveUp = (): void => {
@@ -55,7 +57,7 @@ export class SharedWork<T> {
       signal?.addEventListener('abort', giveUp, { once: true });
       job.askers.add(asker);
       // Also when another caller waits for it: whoever's turn comes first begins it.
-      if (!job.isBegun) this.#queue.add(caller, job);
+      if (!job.isBegun) this.#enqueue(job, caller);
       void this.#run();
     });
   }
@@ -64,7 +66,20 @@ export class SharedWork<T> {
     job.askers.delete(asker);
     if (job.askers.size > 0) return;
     this.#retire(job);
+    this.#dequeue(job);
     job.stop.abort(reason);
+  }
+
+  #enqueue(job: Job<T>, caller: string): void {
+    if (job.callers.has(caller)) return;
+    job.callers.add(caller);
+    this.#queue.add(caller, job);
+  }
+
+  /** What needs no turn any more takes none from what else its callers wait for. */
+  #dequeue(job: Job<T>): void {
+    for (const caller of job.callers) this.#queue.remove(caller, job);
+    job.callers.clear();
   }
 
   #retire(job: Job<T>): void {
@@ -74,13 +89,13 @@ export class SharedWork<T> {
   async #run(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    for (let job = this.#queue.next(); job !== undefined; job = this.#queue.next())
-      if (!job.isBegun && job.askers.size > 0) await this.#do(job);
+    for (let job = this.#queue.next(); job !== undefined; job = this.#queue.next()) await this.#do(job);
     this.#isBusy = false;
   }
 
   async #do(job: Job<T>): Promise<void> {
     job.isBegun = true;
+    this.#dequeue(job);
     try {
       const value = await job.work(job.stop.signal);
       for (const { resolve } of job.askers) resolve(value);
