@@ -179,6 +179,10 @@ test('the newest failures of all are found without handing over all tables', asy
   expect(await ask({ conditions: [], order: { ...newest, descending: false }, limit: 4 })).toEqual(['a', 'b', 'c', 'd']);
   const notC: Condition = { column: 'table_name', operator: 'in', values: ['a', 'b', 'd'] };
   expect(await ask({ conditions: [notC], order: newest, limit: 2 })).toEqual(['b', 'a']);
+  // More rows than this holds at a time are all handed over as they come, and DuckDB sorts them.
+  expect(await ask({ conditions: [], order: newest, limit: 20_000 })).toEqual(['c', 'b', 'a', 'd']);
+  expect(await ask({ conditions: [], order: newest, limit: 20_001 })).toEqual(['a', 'b', 'c', 'd']);
+  expect(await ask({ conditions: [notC], order: newest, limit: 1_000_000_000 })).toEqual(['a', 'b', 'd']);
   // What texts are before others is for DuckDB to say, both to compare and to sort.
   const late: Condition = { column: 'table_name', operator: '>', values: ['b'] };
   expect(await ask({ conditions: [late], order: newest, limit: 1 })).toHaveLength(4);

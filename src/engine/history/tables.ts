@@ -152,13 +152,16 @@ async function* rowsOf(
 }
 
 const rowsPerBatch = 1000;
+/** What is sorted here is held, twice as many rows at most: an OFFSET can ask for more than the whole table. */
+const sortedRows = 20_000;
 
 /** The rows of a table that the state holds, not all in memory at once. */
 function* batches(name: string, state: State, sees: Sees, hint: Hint | undefined): Generator<readonly Row[]> {
   const table = stateTables.find((each) => each.table.name === name);
   if (table === undefined) throw new Error(`there is no table sys.${name}`);
   const { columns } = table.table;
-  const compare = hint?.order === undefined ? undefined : comparisonOf(columns, hint.order);
+  const isSortable = hint?.order !== undefined && hint.limit !== undefined && hint.limit <= sortedRows;
+  const compare = isSortable ? comparisonOf(columns, hint.order) : undefined;
   const { isWanted, most } = narrowedBy(columns, hint, hint?.order === undefined || compare !== undefined);
   const rows = table.rows(state, sees);
   const isSorted = compare !== undefined && most !== Number.POSITIVE_INFINITY;
