@@ -34,11 +34,14 @@ export class PastStates {
     return best;
   }
 
-  /** Lets go of the states that somebody asked for, and when there are none of the others. @returns whether there were any */
+  /**
+   * Lets go of the states that somebody asked for, and when there are none of every second of the others: their distances double still,
+   * by more. @returns whether there were any
+   */
   forget(): boolean {
     const had = this.size > 0;
     if (this.#recent.length > 0) this.#recent = [];
-    else this.#ladder = [];
+    else this.#ladder = this.#ladder.filter((_, place) => place % 2 === 1);
     return had;
   }
 
