@@ -14,11 +14,13 @@ class NumberedHeap implements Heap {
   used = 0;
   kept = 0;
   collections = 0;
+  collectionMs = 0;
   time = 0;
   usedBytes = (): number => this.used;
   now = (): number => this.time;
   collect = (): void => {
     this.collections += 1;
+    this.time += this.collectionMs;
     this.used = this.kept;
   };
 }
@@ -32,6 +34,7 @@ function roomIn(heap: Heap | undefined, freed: readonly number[] = []) {
   });
   return { room, left };
 }
+const halves = (count: number): readonly number[] => (count === 0 ? [] : [count >> 1, ...halves(count >> 1)]);
 const mayGoOn = (room: Room): boolean => {
   try {
     room.claim();
@@ -75,6 +78,18 @@ describe('room', () => {
     room.make();
     expect(heap.collections).toBe(5);
   });
+
+  test('work that goes on without it spends little of its time on looking', () => {
+    const heap = Object.assign(new NumberedHeap(), { used: 95, kept: 95, collectionMs: 700 });
+    const { room } = roomIn(heap);
+    room.make();
+    heap.time += 6_999;
+    room.make();
+    expect(heap.collections).toBe(1);
+    heap.time += 1;
+    room.make();
+    expect(heap.collections).toBe(2);
+  });
 });
 
 describe('a timeline without memory', () => {
@@ -103,6 +118,17 @@ describe('a timeline without memory', () => {
     expect((await timeline.stateAt(undefined)).position).toBe(count);
     heap.used = 10;
     expect((await timeline.stateAt({ position: 20 })).position).toBe(20);
+  });
+
+  test('lets go of past states a part at a time, those that somebody asked for first', async () => {
+    const { heap, timeline } = await open();
+    const ladder = timeline.checkpoints;
+    await timeline.stateAt({ position: 30 });
+    exhaust(heap);
+    const left: number[] = [];
+    heap.collect = () => left.push(timeline.checkpoints);
+    expect(mayGoOn(timeline.room)).toBe(false);
+    expect(left).toEqual([ladder + 1, ladder, ...halves(ladder)]);
   });
 
   test('refuses rows', async () => {

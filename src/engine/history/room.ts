@@ -3,8 +3,8 @@ import { HistoryRefused } from './port.ts';
 
 /** Parts of the heap. Between `least` and all of it lies what one stretch of work may take before it looks again. */
 const share = { look: 7 / 8, least: 3 / 4 } as const;
-/** Looking costs a collection of the whole heap: what goes on without room does so only so often. */
-const vainMs = 1_000;
+/** Looking costs collections of the whole heap: what goes on without room does so only so often, and for a small part of its time. */
+const vain = { ms: 1_000, times: 10 } as const;
 
 /** The heap as it is and may be; for tests another one. */
 export interface Heap {
@@ -50,8 +50,11 @@ export class Room {
 
   /** For work that goes on in any case: makes room as far as it can. */
   make(): void {
-    const now = this.#heap?.now() ?? 0;
-    if (now >= this.#vainUntil && !this.#isMade()) this.#vainUntil = now + vainMs;
+    const heap = this.#heap;
+    const began = heap?.now() ?? 0;
+    if (heap === undefined || began < this.#vainUntil || this.#isMade()) return;
+    const now = heap.now();
+    this.#vainUntil = now + Math.max(vain.ms, vain.times * (now - began));
   }
 
   /** @throws HistoryRefused BUSY when there is none: the question that asks for it must end. */
